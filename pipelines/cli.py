@@ -1,0 +1,207 @@
+"""The ``kaohe`` command. Results go to stdout, progress and errors to stderr; heavy imports wait until they are needed."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pipelines.errors import Exit, KaoheError, Problem
+from pipelines.labels import Language, label
+
+if TYPE_CHECKING:
+    from pipelines.run import Outcome, Settings
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+rubric_app = typer.Typer(no_args_is_help=True, help="考核细则 the rubric.")
+app.add_typer(rubric_app, name="rubric")
+
+Raw = Annotated[Path, typer.Option(help="报送文件夹 deliveries.")]
+Marts = Annotated[Path, typer.Option(help="结果文件夹 published results.")]
+Warehouse = Annotated[Path, typer.Option(help="工作数据库 working database.")]
+Rubric = Annotated[Path, typer.Option(help="考核细则文件夹 editions of the rubric.")]
+Edition = Annotated[str, typer.Option(help="细则版本 edition.")]
+Lang = Annotated[Language, typer.Option(help="输出语言 language: zh, en.")]
+AsJson = Annotated[bool, typer.Option("--json", help="以 JSON 输出 result as JSON.")]
+
+RAW, MARTS, WAREHOUSE, RUBRIC = Path("data/raw"), Path("data/marts"), Path("data/warehouse.duckdb"), Path("rubric")
+
+
+@app.command()
+def run(
+    raw: Raw = RAW,
+    marts: Marts = MARTS,
+    warehouse: Warehouse = WAREHOUSE,
+    rubric: Rubric = RUBRIC,
+    edition: Edition = "2013",
+    allow_partial: Annotated[
+        bool, typer.Option(help="有严重问题的行隔离后仍发布 publish around the rows that fail.")
+    ] = False,
+    lang: Lang = "zh",
+    as_json: AsJson = False,
+) -> int:
+    """读取、检查、计分并发布 load, check, score and publish."""
+    from pipelines import run as flow
+
+    outcome = flow.run(
+        flow.Settings(raw, marts, warehouse, rubric / edition, allow_partial), _Progress(lang)
+    )
+    if as_json:
+        typer.echo(json.dumps(outcome.manifest, ensure_ascii=False, indent=2))
+    else:
+        _summarise(outcome, marts, lang)
+    return outcome.code
+
+
+@app.command()
+def check(
+    raw: Raw = RAW,
+    warehouse: Warehouse = WAREHOUSE,
+    rubric: Rubric = RUBRIC,
+    edition: Edition = "2013",
+    lang: Lang = "zh",
+) -> int:
+    """只读取并检查，不发布 load and check only; publish nothing."""
+    from pipelines import quality
+    from pipelines import run as flow
+
+    with flow.alone(warehouse), flow.warehouse(warehouse) as connection:
+        gate = flow.load_and_check(
+            connection, flow.Settings(raw, MARTS, warehouse, rubric / edition), _Progress(lang)
+        )
+        for problem in quality.problems(connection, "warning"):
+            _print_problem(problem, lang, "warning")
+        if gate.critical_failures:
+            raise gate.refusal()
+    return Exit.DONE
+
+
+@app.command()
+def demo(
+    raw: Raw = RAW,
+    seed: Annotated[int, typer.Option(help="随机种子 seed.")] = 2013,
+    years: Annotated[str, typer.Option(help="年度，如 2013-2017 first and last year.")] = "2013-2017",
+    towns: Annotated[int, typer.Option(min=3, help="镇街数 number of towns.")] = 22,
+) -> int:
+    """生成虚构城市的合成报送文件 write synthetic deliveries of a fictional city."""
+    from pipelines.demo import write_demo
+
+    first, _, last = years.partition("-")
+    if not (first.isdigit() and (last or first).isdigit()):
+        raise typer.BadParameter(f"{years!r}: 2013 or 2013-2017", param_hint="--years")
+    write_demo(raw, seed, tuple(range(int(first), int(last or first) + 1)), towns, _Progress("zh").detail)
+    return Exit.DONE
+
+
+@rubric_app.command("lint")
+def rubric_lint(rubric: Rubric = RUBRIC, edition: Edition = "2013", lang: Lang = "zh") -> int:
+    """检查细则各条规律 hold the rubric to its laws."""
+    from pipelines import rubric as rules
+    from pipelines.transform import load_models
+
+    indicators = {model.name for model in load_models().values() if model.layer == "indicators"}
+    problems = rules.lint(rubric / edition, indicators)
+    if problems:
+        raise KaoheError(Exit.REJECTED, f"{rubric / edition}: {len(problems)}", problems)
+    typer.echo(f"{rubric / edition}: ✓")
+    return Exit.DONE
+
+
+def main() -> None:
+    """Run the command and leave with its exit code; no traceback reaches a user unless ``--debug`` is given."""
+    debug = "--debug" in sys.argv
+    arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
+    lang: Language = "en" if "--lang en" in " ".join(arguments) or "--lang=en" in arguments else "zh"
+    try:
+        code = app(arguments, standalone_mode=False)
+        sys.exit(int(code or 0))
+    except typer.Abort:
+        sys.exit(int(Exit.INTERRUPTED))
+    except KeyboardInterrupt:
+        sys.exit(int(Exit.INTERRUPTED))
+    except KaoheError as error:
+        if debug:
+            raise
+        for problem in error.problems:
+            _print_problem(problem, lang, "critical")
+        typer.echo(f"kaohe: {error}", err=True)
+        sys.exit(int(error.code))
+
+
+class _Progress:
+    """Tells stderr which step is at work; in a terminal the details overwrite one line."""
+
+    def __init__(self, lang: Language) -> None:
+        self._lang = lang
+        self._begun = time.monotonic()
+        self._is_terminal = sys.stderr.isatty()
+
+    def __call__(self, step: str, detail: str) -> None:
+        if not detail:
+            self._clear()
+            elapsed = time.monotonic() - self._begun
+            typer.echo(f"[{elapsed:5.1f} s] {label(f'step_{step}', self._lang)}", err=True)
+        elif self._is_terminal:
+            self._clear()
+            typer.echo(f"          {detail[:60]}", err=True, nl=False)
+
+    def detail(self, text: str) -> None:
+        """One line of progress, for work that has no steps."""
+        self._clear()
+        typer.echo(text, err=True)
+
+    def _clear(self) -> None:
+        if self._is_terminal:
+            typer.echo("\r\033[K", err=True, nl=False)
+
+
+def _summarise(outcome: Outcome, marts: Path, lang: Language) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    manifest = outcome.manifest
+    console = Console(highlight=False)
+
+    def say(key: str) -> str:
+        return label(key, lang)
+
+    console.print(f"{say('published')} {manifest['run_id']}" if outcome.is_new else say("unchanged"))
+    if manifest["is_synthetic"]:
+        console.print(f"※ {say('synthetic')}")
+    if outcome.code == Exit.PARTIAL:
+        console.print(f"※ {say('partial')}")
+    sheets = manifest["deliveries"]
+    counted = {key: sum(sheet[key] for sheet in sheets) for key in ("rows_read", "accepted", "quarantined", "ignored")}
+    files = len({sheet["source_file"] for sheet in sheets})
+    rows = "  ".join(f"{say(key)} {count:,}" for key, count in counted.items())
+    console.print(f"{say('files')} {files}  {rows}")
+    checks = "  ".join(
+        f"{say('severity_' + entry['severity'])} {entry['checks']}（{say('failed')} {entry['failed']}）"
+        for entry in manifest["checks"]
+    )
+    console.print(f"{say('checks')}  {checks}")
+    grades = ["优胜", "合格", "基本合格", "不合格", ""]
+    table = Table(title=say("grades"))
+    for heading in (say("year"), *(say(f"grade_{grade}") for grade in grades)):
+        table.add_column(heading, justify="right")
+    counts = {(entry["year"], entry["grade"]): entry["towns"] for entry in manifest["grades"]}
+    for year in sorted({year for year, _ in counts}):
+        table.add_row(str(year), *(str(counts.get((year, grade), 0)) for grade in grades))
+    console.print(table)
+    console.print(f"{say('published_at')}: {marts}/town_score.csv, {marts}/item_score.csv, {marts}/manifest.json")
+
+
+def _print_problem(problem: Problem, lang: Language, severity: str) -> None:
+    place = " ".join(part for part in (problem.file, problem.sheet, problem.cell) if part)
+    first, second = (problem.message_zh, problem.message_en) if lang == "zh" else (problem.message_en, problem.message_zh)
+    told: list[Any] = [
+        f"{label(f'severity_{severity}', lang)} {place}",
+        *(f"{label(key, lang)}「{value}」" for key, value in (("column", problem.column), ("value", problem.value)) if value),
+        f"{label('rule', lang)} {problem.rule}",
+    ]
+    remedy = problem.remedy_zh if lang == "zh" else problem.remedy_en
+    typer.echo(" · ".join(told) + f"\n    {first} / {second}\n    → {remedy}", err=True)

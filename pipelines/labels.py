@@ -1,0 +1,23 @@
+"""The words people see, from the one table of labels."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+from ruamel.yaml import YAML
+
+Language = Literal["zh", "en"]
+
+
+def label(key: str, language: Language) -> str:
+    """The word for ``key`` in ``language``; KeyError for a key that is not in the table."""
+    return _table()[key][0 if language == "zh" else 1]
+
+
+@cache
+def _table() -> dict[str, list[str]]:
+    path = Path(__file__).with_name("labels.yml")
+    table: dict[str, list[str]] = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+    return table

@@ -1,0 +1,15 @@
+/*
+grain: one row per year and town
+columns:
+  numerator: written analyses sent to the superior office (analyses)
+  denominator: always 1
+*/
+SELECT
+    year,
+    town_id,
+    activities AS numerator,
+    1 AS denominator,
+    first_source,
+    activities AS source_rows
+FROM activity_count
+WHERE kind = '分析材料'

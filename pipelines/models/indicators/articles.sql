@@ -1,0 +1,15 @@
+/*
+grain: one row per year and town
+columns:
+  numerator: articles sent up or published (articles)
+  denominator: always 1
+*/
+SELECT
+    year,
+    town_id,
+    activities AS numerator,
+    1 AS denominator,
+    first_source,
+    activities AS source_rows
+FROM activity_count
+WHERE kind = '信息稿件'

@@ -1,0 +1,26 @@
+/*
+grain: one row per year, town and area of the rubric, bonus items apart
+key: [year, town_id, area]
+columns:
+  available: points the area can give
+  points: sum of its items; empty while one is missing
+  points_low: the least the area can still come to (points)
+  points_high: the most the area can still come to (points)
+  missing_items: items still missing
+*/
+SELECT
+    item.year,
+    item.town_id,
+    item.area,
+    part.title_zh,
+    part.title_en,
+    CAST(sum(item.available) AS DECIMAL(9, 2)) AS available,
+    CAST(CASE WHEN bool_and(item.status <> 'missing') THEN sum(item.points) END AS DECIMAL(9, 2)) AS points,
+    CAST(sum(item.points_low) AS DECIMAL(9, 2)) AS points_low,
+    CAST(sum(item.points_high) AS DECIMAL(9, 2)) AS points_high,
+    count(*) FILTER (WHERE item.status = 'missing') AS missing_items
+FROM item_score AS item
+INNER JOIN rubric_area AS part
+    ON item.area = part.area
+WHERE item.kind = 'scored'
+GROUP BY item.year, item.town_id, item.area, part.title_zh, part.title_en

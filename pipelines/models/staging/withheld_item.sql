@@ -1,0 +1,12 @@
+/*
+grain: one row per source of decisions, year, town and item that may not be scored because rows behind it are in quarantine
+*/
+SELECT DISTINCT
+    withheld.source,
+    withheld.year,
+    withheld.town_id,
+    item.item
+FROM withheld
+INNER JOIN rubric_item AS item
+    ON withheld.item IS NULL OR withheld.item = item.item
+WHERE withheld.source IN ('assessor_scores', 'adjustments')

@@ -1,0 +1,181 @@
+"""The whole flow on one page: received files → checked rows → scores → one published set."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipelines import contracts, transform
+from pipelines.errors import Exit, KaoheError
+from pipelines.publish import publication
+
+if TYPE_CHECKING:
+    import duckdb
+
+PACKAGE = Path(__file__).parent
+LOCK_FILE = PACKAGE.parent / "requirements.lock"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where a run reads and writes. ``allow_partial`` publishes around quarantined rows instead of refusing."""
+
+    raw: Path
+    marts: Path
+    warehouse: Path
+    rubric: Path
+    allow_partial: bool = False
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run came to: the manifest of the published set, whether it was made anew, and the exit code."""
+
+    manifest: dict[str, Any]
+    is_new: bool
+    code: Exit
+
+
+def run(settings: Settings, report: Callable[[str, str], None]) -> Outcome:
+    """Load, check, score and publish what lies in ``settings.raw``.
+
+    ``report(step, detail)`` hears of progress. Raises KaoheError where nothing could be published.
+    """
+    with alone(settings.warehouse):
+        report("discover", "")
+        inputs = _inputs(settings)
+        published = publication.read_manifest(settings.marts)
+        if published and published["inputs"] == inputs and publication.is_intact(settings.marts, published):
+            return Outcome(published, is_new=False, code=Exit(published["exit_code"]))
+        with warehouse(settings.warehouse) as connection:
+            gate = load_and_check(connection, settings, report)
+            if gate.critical_failures and not settings.allow_partial:
+                raise gate.refusal()
+            models = list(transform.load_models().values())
+            report("score", "")
+            transform.run_models(connection, models, lambda name: report("score", name))
+            transform.comment(connection, models)
+            marts = [model for model in models if model.layer == "marts"]
+            publication.check_marts(connection, marts)
+            code = Exit.PARTIAL if gate.critical_failures else Exit.DONE
+            manifest = _manifest(connection, inputs, code)
+            report("publish", "")
+            publication.publish(connection, settings.marts, marts, manifest, lambda name: report("publish", name))
+        written = publication.read_manifest(settings.marts)
+        if written is None or written["run_id"] != manifest["run_id"]:
+            raise KaoheError(Exit.INTEGRITY, "the publication just made cannot be read back")
+        return Outcome(written, is_new=True, code=code)
+
+
+def load_and_check(connection: duckdb.DuckDBPyConnection, settings: Settings, report: Callable[[str, str], None]) -> Any:
+    """Fill the warehouse up to the gate: every row read, typed, checked, and accepted or in quarantine."""
+    from pipelines import ingest, quality, rubric
+
+    sources = contracts.load_contracts()
+    report("ingest", "")
+    ingest.ingest(connection, settings.raw, sources, lambda detail: report("ingest", detail))
+    report("rubric", "")
+    edition = rubric.load_edition(settings.rubric)
+    rubric.load_into(connection, edition, [rubric.scenario(edition)])
+    report("check", "")
+    gate = quality.run_checks(connection, sources, lambda detail: report("check", detail))
+    quality.quarantine(connection, sources)
+    return gate
+
+
+@contextlib.contextmanager
+def alone(warehouse: Path) -> Iterator[None]:
+    """Let one run at a time work on ``warehouse``; KaoheError (busy) says who is at work and since when."""
+    from filelock import FileLock, Timeout
+
+    warehouse.parent.mkdir(parents=True, exist_ok=True)
+    holder = warehouse.with_name(warehouse.name + ".run.json")
+    lock = FileLock(warehouse.with_name(warehouse.name + ".lock"))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        try:
+            told = json.loads(holder.read_text(encoding="utf-8"))
+            who = f"process {told['process']}, since {told['since']}"
+        except (OSError, ValueError, KeyError):
+            who = "it did not say who it is"
+        raise KaoheError(Exit.BUSY, f"another run is at work on {warehouse} ({who}); wait for it to end") from None
+    try:
+        holder.write_text(
+            json.dumps({"process": os.getpid(), "since": datetime.now().astimezone().isoformat(timespec="seconds")}),
+            encoding="utf-8",
+        )
+        yield
+    finally:
+        holder.unlink(missing_ok=True)
+        lock.release()
+
+
+@contextlib.contextmanager
+def warehouse(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A new, empty warehouse at ``path``; what an earlier run left there is working data and goes."""
+    import duckdb
+
+    for leftover in (path, path.with_name(path.name + ".wal")):
+        leftover.unlink(missing_ok=True)
+    connection = duckdb.connect(str(path))
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+def _inputs(settings: Settings) -> dict[str, Any]:
+    """Everything the result depends on, as hashes: same inputs, same bytes."""
+    return {
+        "deliveries": _hashes(settings.raw, "**/*"),
+        "rubric": _digest(_hashes(settings.rubric, "**/*.yml")),
+        "rules": _digest(_hashes(PACKAGE, "**/*.yml") | _hashes(PACKAGE, "**/*.sql")),
+        "code": _digest(_hashes(PACKAGE, "**/*.py")),
+        "lock": publication.sha256(LOCK_FILE) if LOCK_FILE.is_file() else None,
+        "allow_partial": settings.allow_partial,
+    }
+
+
+def _hashes(folder: Path, pattern: str) -> dict[str, str]:
+    files = sorted(path for path in folder.glob(pattern) if path.is_file())
+    return {path.relative_to(folder).as_posix(): publication.sha256(path) for path in files}
+
+
+def _digest(content: Any) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+
+def _manifest(connection: duckdb.DuckDBPyConnection, inputs: dict[str, Any], code: Exit) -> dict[str, Any]:
+    from importlib.metadata import version
+
+    def rows(query: str) -> list[dict[str, Any]]:
+        cursor = connection.execute(query)
+        names = [column[0] for column in cursor.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+    settings = rows("SELECT interpretation, option FROM rubric_setting WHERE scenario = 'in_force' ORDER BY 1")
+    return {
+        "run_id": _digest(inputs)[:16],
+        "version": version("kaohe"),
+        "edition": rows("SELECT edition FROM rubric_scenario WHERE scenario = 'in_force'")[0]["edition"],
+        "interpretations": {row["interpretation"]: row["option"] for row in settings},
+        "is_synthetic": rows("SELECT coalesce(bool_or(is_synthetic), false) AS found FROM town_score")[0]["found"],
+        "exit_code": int(code),
+        "inputs": inputs,
+        "deliveries": rows("SELECT * FROM delivery ORDER BY source_file, source_sheet"),
+        "checks": rows(
+            "SELECT severity, count(*) AS checks, count(*) FILTER (WHERE NOT success) AS failed "
+            "FROM quality_check GROUP BY severity ORDER BY severity"
+        ),
+        "grades": rows(
+            "SELECT year, coalesce(grade, '') AS grade, count(*) AS towns FROM town_score GROUP BY ALL ORDER BY 1, 2"
+        ),
+    }

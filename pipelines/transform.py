@@ -1,0 +1,144 @@
+"""Runs the SQL models: one SELECT a file, file name = table, in the order their own FROM clauses ask for.
+
+A model starts with a block comment holding YAML: ``grain``, ``key`` (marts) and ``columns`` (what each column means and
+its unit). What a column means everywhere stands once in ``models/columns.yml``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ruamel.yaml import YAML
+
+if TYPE_CHECKING:
+    import duckdb
+
+FOLDER = Path(__file__).parent / "models"
+
+#: What every indicator model yields is gathered under this name, so that a new indicator is one new file.
+INDICATOR_FIGURE = "indicator_figure"
+
+
+@dataclass(frozen=True)
+class Model:
+    """One SQL model.
+
+    Attributes:
+        name: name of the file and of the table.
+        layer: folder it lies in: staging, indicators, scores or marts.
+        select: the SELECT without its header.
+        grain: what one row stands for.
+        key: columns that name a row once (marts).
+        columns: meaning of the columns the model describes itself.
+        needs: tables its FROM clauses name.
+    """
+
+    name: str
+    layer: str
+    select: str
+    grain: str
+    key: tuple[str, ...]
+    columns: dict[str, str]
+    needs: frozenset[str]
+
+
+@cache
+def load_models(folder: Path = FOLDER) -> dict[str, Model]:
+    """Every model below ``folder`` by name, in the order they must run.
+
+    Raises ValueError for a file without a header, a name used twice, or models that need each other in a circle.
+    """
+    models: dict[str, Model] = {}
+    for path in sorted(folder.glob("*/*.sql")):
+        if path.stem in models:
+            raise ValueError(f"two models are called {path.stem}")
+        models[path.stem] = _read(path)
+    indicators = [model.name for model in models.values() if model.layer == "indicators"]
+    graph = {
+        name: {
+            needed
+            for need in model.needs
+            for needed in (indicators if need == INDICATOR_FIGURE else [need])
+            if needed in models
+        }
+        for name, model in models.items()
+    }
+    try:
+        order = TopologicalSorter(graph).static_order()
+        return {name: models[name] for name in order}
+    except CycleError as error:
+        raise ValueError(f"models need each other in a circle: {' → '.join(error.args[1])}") from error
+
+
+def describe(model: Model, column: str) -> str:
+    """What ``column`` of ``model`` means; KeyError where neither the model nor ``columns.yml`` says."""
+    return model.columns.get(column) or _shared_columns()[column]
+
+
+def run_models(
+    connection: duckdb.DuckDBPyConnection, models: Sequence[Model], report: Callable[[str], None] = lambda _: None
+) -> None:
+    """Make the table of every model, in the order given, and gather the indicators as soon as all of them are there."""
+    indicators = sorted(model.name for model in models if model.layer == "indicators")
+    waiting = set(indicators)
+    for model in models:
+        report(model.name)
+        connection.execute(f"CREATE OR REPLACE TABLE {model.name} AS\n{model.select}")
+        if model.name in waiting:
+            waiting.remove(model.name)
+            if not waiting:
+                _gather(connection, indicators)
+
+
+def comment(connection: duckdb.DuckDBPyConnection, models: Sequence[Model]) -> None:
+    """Write each model's header into the database as comments on its table and columns."""
+    for model in models:
+        connection.execute(f"COMMENT ON TABLE {model.name} IS {_literal(model.grain)}")
+        for column, meaning in model.columns.items():
+            connection.execute(f'COMMENT ON COLUMN {model.name}."{column}" IS {_literal(meaning)}')
+
+
+def _gather(connection: duckdb.DuckDBPyConnection, indicators: Sequence[str]) -> None:
+    parts = [
+        f"SELECT '{name}' AS indicator, year, town_id, CAST(numerator AS DECIMAL(20, 2)) AS numerator, "
+        f"CAST(denominator AS DECIMAL(20, 2)) AS denominator, first_source, source_rows FROM {name}"
+        for name in indicators
+    ]
+    connection.execute(f"CREATE OR REPLACE VIEW {INDICATOR_FIGURE} AS\n" + "\nUNION ALL\n".join(parts))
+
+
+def _read(path: Path) -> Model:
+    import sqlglot
+    from sqlglot import exp
+
+    text = path.read_text(encoding="utf-8")
+    head, closed, select = text.partition("*/")
+    if not head.startswith("/*") or not closed:
+        raise ValueError(f"{path.name}: a model starts with a header comment")
+    header = YAML(typ="safe").load(head[2:])
+    tree = sqlglot.parse_one(select, dialect="duckdb")
+    within = {cte.alias_or_name for cte in tree.find_all(exp.CTE)}
+    return Model(
+        name=path.stem,
+        layer=path.parent.name,
+        select=select.strip(),
+        grain=header["grain"],
+        key=tuple(header.get("key", ())),
+        columns=header.get("columns", {}),
+        needs=frozenset(table.name for table in tree.find_all(exp.Table)) - within,
+    )
+
+
+@cache
+def _shared_columns() -> dict[str, str]:
+    shared: dict[str, str] = YAML(typ="safe").load((FOLDER / "columns.yml").read_text(encoding="utf-8"))
+    return shared
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
