@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
+import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,6 +17,9 @@ from pipelines.labels import Language, label
 
 if TYPE_CHECKING:
     from pipelines.run import Outcome, Settings
+
+#: What the command line library raises for every call it cannot make sense of.
+_UsageError = typer.BadParameter.__mro__[1]
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 rubric_app = typer.Typer(no_args_is_help=True, help="考核细则 the rubric.")
@@ -113,23 +118,43 @@ def rubric_lint(rubric: Rubric = RUBRIC, edition: Edition = "2013", lang: Lang =
 
 def main() -> None:
     """Run the command and leave with its exit code; no traceback reaches a user unless ``--debug`` is given."""
-    debug = "--debug" in sys.argv
-    arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
-    lang: Language = "en" if "--lang en" in " ".join(arguments) or "--lang=en" in arguments else "zh"
+    code = _run_command(sys.argv[1:])
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Great Expectations keeps hold of DuckDB's types, whose binding then reports leaks on stderr while Python winds
+    # down. Everything is closed and written by now, so the process ends without winding down.
+    os._exit(code)
+
+
+def _run_command(arguments: list[str]) -> int:
+    debug = "--debug" in arguments
+    arguments = [argument for argument in arguments if argument != "--debug"]
+    lang: Language = "en" if "--lang=en" in arguments or "--lang en" in " ".join(arguments) else "zh"
     try:
-        code = app(arguments, standalone_mode=False)
-        sys.exit(int(code or 0))
-    except typer.Abort:
-        sys.exit(int(Exit.INTERRUPTED))
-    except KeyboardInterrupt:
-        sys.exit(int(Exit.INTERRUPTED))
-    except KaoheError as error:
+        return int(app(arguments, standalone_mode=False) or 0)
+    except (typer.Abort, KeyboardInterrupt):
+        return Exit.INTERRUPTED
+    except _UsageError as error:
+        error.show()  # type: ignore[attr-defined]
+        return Exit.USAGE
+    except Exception as error:
         if debug:
-            raise
-        for problem in error.problems:
+            traceback.print_exc()
+        known = _known(error)
+        for problem in known.problems:
             _print_problem(problem, lang, "critical")
-        typer.echo(f"kaohe: {error}", err=True)
-        sys.exit(int(error.code))
+        typer.echo(f"kaohe: {known}", err=True)
+        return known.code
+
+
+def _known(error: Exception) -> KaoheError:
+    """The way out for an error: its own, or what the operating system or a fault of ours amounts to."""
+    if isinstance(error, KaoheError):
+        return error
+    if isinstance(error, OSError | MemoryError):
+        return KaoheError(Exit.ENVIRONMENT, f"{error}; the result published before stands")
+    told = f"an internal fault ({type(error).__name__}: {error}); run again with --debug to see where"
+    return KaoheError(Exit.INTERNAL, told)
 
 
 class _Progress:

@@ -26,6 +26,8 @@ CURRENT = "current"
 MANIFEST = "manifest.json"
 KEPT = 5
 
+_MARK = "\ufeff"
+
 _TABLE_SCHEMA_TYPES = {"VARCHAR": "string", "BOOLEAN": "boolean", "DATE": "date", "DECIMAL": "number"}
 
 
@@ -149,7 +151,7 @@ def _write_mart(connection: duckdb.DuckDBPyConnection, model: Model, folder: Pat
     parquet, csv = folder / f"{model.name}.parquet", folder / f"{model.name}.csv"
     connection.execute(f"COPY (SELECT * FROM {model.name} ORDER BY {order}) TO '{_quoted(parquet)}' (FORMAT parquet)")
     # A byte order mark in front of the first header is how Excel knows a CSV file for UTF-8.
-    marked = ", ".join(f'"{name}" AS "{"\ufeff" if at == 0 else ""}{name}"' for at, name in enumerate(columns))
+    marked = ", ".join(f'"{name}" AS "{_MARK if at == 0 else ""}{name}"' for at, name in enumerate(columns))
     connection.execute(
         f"COPY (SELECT {marked} FROM read_parquet('{_quoted(parquet)}')) TO '{_quoted(csv)}' (FORMAT csv, HEADER)"
     )

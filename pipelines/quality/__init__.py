@@ -159,7 +159,11 @@ def quarantine(connection: duckdb.DuckDBPyConnection, contracts: Mapping[str, Co
             FROM check_failure AS failure
             INNER JOIN typed_{name} AS typed
                 ON typed.source_file = failure.source_file AND typed.source_sheet = failure.source_sheet
-            WHERE failure.check_name LIKE '{name}.total_agrees.%' AND typed.row_kind = 'data'""")
+            WHERE failure.source = '{name}' AND failure.rule = 'total_agrees' AND typed.row_kind = 'data'
+            QUALIFY row_number() OVER (
+                PARTITION BY typed.source_file, typed.source_sheet, typed.source_row, failure.field
+                ORDER BY failure.source_row
+            ) = 1""")
         connection.execute(f"""
             CREATE OR REPLACE TABLE accepted_{name} AS
             SELECT typed.* EXCLUDE (row_kind) FROM typed_{name} AS typed

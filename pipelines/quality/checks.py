@@ -191,13 +191,13 @@ def _known_towns(contract: Contract, field: str) -> Iterator[Check]:
         f"SELECT source_file, source_sheet, source_row, year, town_id, NULL::VARCHAR AS value, "
         f"'名录中没有此镇街；相近的有：' || {nearest} AS message_zh, "
         f"'no such town in the register; nearest: ' || {nearest} AS message_en "
-        f"FROM {{batch}} AS batch WHERE row_kind = 'data' AND \"{field}\" IS NOT NULL AND town_id IS NULL",
+        f"FROM (SELECT * FROM {{batch}}) AS batch WHERE row_kind = 'data' AND \"{field}\" IS NOT NULL AND town_id IS NULL",
         "名录中没有此镇街", "no such town in the register",
         "请按名录填写名称或代码；新设或改名的先更新名录", "use a name or code of the register, or update the register first",
     )  # fmt: skip
     yield Check(
         contract.name, "town_in_year", field, "critical", f"typed_{contract.name}",
-        f"SELECT source_file, source_sheet, source_row, year, town_id, {_NO_MESSAGE} FROM {{batch}} AS batch "
+        f"SELECT source_file, source_sheet, source_row, year, town_id, {_NO_MESSAGE} FROM (SELECT * FROM {{batch}}) AS batch "
         "WHERE row_kind = 'data' AND town_id IS NOT NULL AND year IS NOT NULL AND NOT EXISTS ("
         f"SELECT 1 FROM town_name_lookup AS known WHERE known.name = {key} "
         "AND batch.year >= coalesce(known.valid_from, batch.year) AND batch.year <= coalesce(known.valid_to, batch.year))",
@@ -220,7 +220,7 @@ def _stated_rate(contract: Contract, field: str, numerator: str, denominator: st
         contract.name, "stated_rate", field, "warning", f"typed_{contract.name}",
         # |stated - 100 n/d| may be half a unit of the last digit given, all in whole numbers.
         f"SELECT batch.source_file, batch.source_sheet, batch.source_row, batch.year, batch.town_id, {_NO_MESSAGE} "
-        f"FROM {{batch}} AS batch INNER JOIN raw_{contract.name} AS received USING (source_file, source_sheet, source_row) "
+        f"FROM (SELECT * FROM {{batch}}) AS batch INNER JOIN raw_{contract.name} AS received USING (source_file, source_sheet, source_row) "
         f"WHERE batch.row_kind = 'data' AND batch.\"{field}\" IS NOT NULL AND batch.\"{denominator}\" > 0 "
         f"AND abs(CAST(batch.\"{field}\" * 1000000 AS HUGEINT) * batch.\"{denominator}\" "
         f"- 100000000::HUGEINT * batch.\"{numerator}\") * 2 * CAST(10 ^ {digits} AS HUGEINT) "
@@ -234,7 +234,7 @@ def _folder_year(contract: Contract) -> Check:
     return Check(
         contract.name, "folder_year", "year", "critical", f"typed_{contract.name}",
         f"SELECT batch.source_file, batch.source_sheet, batch.source_row, batch.year, batch.town_id, {_NO_MESSAGE} "
-        "FROM {batch} AS batch INNER JOIN delivery_file AS file USING (source_file) "
+        "FROM (SELECT * FROM {batch}) AS batch INNER JOIN delivery_file AS file USING (source_file) "
         "WHERE batch.row_kind = 'data' AND batch.year <> file.year",
         "年度与所在文件夹不符", "the year is not that of the folder",
         "请更正年度，或将文件移到该年度的文件夹", "correct the year or move the file",
@@ -293,7 +293,7 @@ def _from_file(path: Path) -> Check:
         field=told.get("field", ""),
         severity=told["severity"],
         table=told["table"],
-        query=_escaped(query.strip()).replace(f" {told['table']}", " {batch}", 1),
+        query=_escaped(query.strip()).replace(f" {told['table']}", " (SELECT * FROM {batch})", 1),
         message_zh=told["message"]["zh"],
         message_en=told["message"]["en"],
         remedy_zh=told["remedy"]["zh"],

@@ -151,6 +151,8 @@ SELECT
         WHEN status = 'not_applicable' THEN title_zh || '：无应计对象，不适用，不扣分' || reading_text
         WHEN is_met THEN title_zh || ' ' || figure_text || '，达到目标 ' || target_text
         WHEN kind = 'condition' THEN title_zh || ' ' || figure_text || '，未达 ' || target_text || reading_text
+        WHEN kind = 'shortfall' AND loss = 0
+            THEN title_zh || ' ' || figure_text || '，目标 ' || target_text || '，不足一步，不扣分' || reading_text
         WHEN kind = 'shortfall'
             THEN
                 title_zh || ' ' || figure_text || '，目标 ' || target_text || coalesce('，差 ' || steps_text || CASE
@@ -177,6 +179,8 @@ SELECT
         WHEN is_met
             THEN title_en || ' ' || replace(replace(figure_text, '有', 'yes'), '无', 'no') || ', target ' || target_text || ' reached'
         WHEN kind = 'condition' THEN title_en || ' ' || figure_text || ', short of ' || target_text || reading_text
+        WHEN kind = 'shortfall' AND loss = 0
+            THEN title_en || ' ' || figure_text || ', target ' || target_text || ', short by less than a step, no loss' || reading_text
         WHEN kind = 'shortfall'
             THEN
                 title_en || ' ' || figure_text || ', target ' || target_text || coalesce(', short by ' || steps_text || CASE

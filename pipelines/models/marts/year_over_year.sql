@@ -9,6 +9,8 @@ columns:
   change: total less the previous total; empty while either is provisional (points)
   previous_grade: grade in the year before
   previous_rank: rank in the year before
+  grade: grade, empty while it is not certain
+  rank: rank among towns whose result is final
 */
 SELECT
     this.year,

@@ -1,6 +1,7 @@
 /*
 grain: one row per scenario, year, town and item
 columns:
+  available: points the item can give
   status: scored, judged, missing or not_applicable
   is_met: for a condition, whether all its targets are reached; unknown while one has no figure
   points: points of the item, clipped to 0 and what is available, rounded half up to two decimals; empty while missing
