@@ -1,4 +1,6 @@
-"""The ``kaohe`` command. Results go to stdout, progress and errors to stderr; heavy imports wait until they are needed."""
+"""考核 Kaohe: 从报送数据到经得起复核的等次 from received figures to grades that stand up to a challenge."""
+
+# Results go to stdout, progress and errors to stderr; heavy imports wait until they are needed.
 
 from __future__ import annotations
 
@@ -16,7 +18,7 @@ from pipelines.errors import Exit, KaoheError, Problem
 from pipelines.labels import Language, label
 
 if TYPE_CHECKING:
-    from pipelines.run import Outcome, Settings
+    from pipelines.run import Outcome
 
 #: What the command line library raises for every call it cannot make sense of.
 _UsageError = typer.BadParameter.__mro__[1]
@@ -52,9 +54,7 @@ def run(
     """读取、检查、计分并发布 load, check, score and publish."""
     from pipelines import run as flow
 
-    outcome = flow.run(
-        flow.Settings(raw, marts, warehouse, rubric / edition, allow_partial), _Progress(lang)
-    )
+    outcome = flow.run(flow.Settings(raw, marts, warehouse, rubric / edition, allow_partial), _Progress(lang))
     if as_json:
         typer.echo(json.dumps(outcome.manifest, ensure_ascii=False, indent=2))
     else:
@@ -75,9 +75,7 @@ def check(
     from pipelines import run as flow
 
     with flow.alone(warehouse), flow.warehouse(warehouse) as connection:
-        gate = flow.load_and_check(
-            connection, flow.Settings(raw, MARTS, warehouse, rubric / edition), _Progress(lang)
-        )
+        gate = flow.load_and_check(connection, flow.Settings(raw, MARTS, warehouse, rubric / edition), _Progress(lang))
         for problem in quality.problems(connection, "warning"):
             _print_problem(problem, lang, "warning")
         if gate.critical_failures:
@@ -103,7 +101,7 @@ def demo(
 
 
 @rubric_app.command("lint")
-def rubric_lint(rubric: Rubric = RUBRIC, edition: Edition = "2013", lang: Lang = "zh") -> int:
+def rubric_lint(rubric: Rubric = RUBRIC, edition: Edition = "2013") -> int:
     """检查细则各条规律 hold the rubric to its laws."""
     from pipelines import rubric as rules
     from pipelines.transform import load_models
@@ -134,8 +132,8 @@ def _run_command(arguments: list[str]) -> int:
         return int(app(arguments, standalone_mode=False) or 0)
     except (typer.Abort, KeyboardInterrupt):
         return Exit.INTERRUPTED
-    except _UsageError as error:
-        error.show()  # type: ignore[attr-defined]
+    except _UsageError as error:  # type: ignore[misc]
+        error.show()
         return Exit.USAGE
     except Exception as error:
         if debug:
@@ -222,10 +220,16 @@ def _summarise(outcome: Outcome, marts: Path, lang: Language) -> None:
 
 def _print_problem(problem: Problem, lang: Language, severity: str) -> None:
     place = " ".join(part for part in (problem.file, problem.sheet, problem.cell) if part)
-    first, second = (problem.message_zh, problem.message_en) if lang == "zh" else (problem.message_en, problem.message_zh)
+    first, second = (
+        (problem.message_zh, problem.message_en) if lang == "zh" else (problem.message_en, problem.message_zh)
+    )
     told: list[Any] = [
         f"{label(f'severity_{severity}', lang)} {place}",
-        *(f"{label(key, lang)}「{value}」" for key, value in (("column", problem.column), ("value", problem.value)) if value),
+        *(
+            f"{label(key, lang)}「{value}」"
+            for key, value in (("column", problem.column), ("value", problem.value))
+            if value
+        ),
         f"{label('rule', lang)} {problem.rule}",
     ]
     remedy = problem.remedy_zh if lang == "zh" else problem.remedy_en

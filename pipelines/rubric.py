@@ -1,8 +1,8 @@
 """The rubric as data: YAML, checked as it is read, then put into tables that the SQL models interpret.
 
-Numbers are taken from their text into exact fractions (``0.5``, ``99%``, ``1/3``); nothing passes through a binary float.
-A value that depends on how an open passage is read is written ``{interpretation: id, option: value, …}`` (or without the
-values where the options are the values) and is resolved when a scenario is laid down.
+Numbers are taken from their text into exact fractions (``0.5``, ``99%``, ``1/3``); nothing passes through a binary
+float. A value that depends on how an open passage is read is written ``{interpretation: id, option: value, …}`` (or
+without the values where the options are the values) and is resolved when a scenario is laid down.
 """
 
 from __future__ import annotations
@@ -17,8 +17,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
-from ruamel.yaml import YAML, YAMLError
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.constructor import RoundTripConstructor
+from ruamel.yaml.error import YAMLError
 
 from pipelines.errors import Exit, KaoheError, Problem
 
@@ -49,6 +51,8 @@ class _Closed(BaseModel):
 
 
 class Text(_Closed):
+    """The same in both languages."""
+
     zh: str
     en: str
 
@@ -95,6 +99,8 @@ class Proportion(_Closed):
 
 
 class Tier(_Closed):
+    """From this figure up, these points."""
+
     at_least: Number
     points: Number
 
@@ -179,6 +185,8 @@ class Item(_Closed):
 
 
 class Section(_Closed):
+    """A section of an area and its items."""
+
     section: str
     clause: str
     title: Text
@@ -187,6 +195,8 @@ class Section(_Closed):
 
 
 class Area(_Closed):
+    """One area, one file."""
+
     area: str
     title: Text
     points: Number
@@ -194,11 +204,15 @@ class Area(_Closed):
 
 
 class Option(_Closed):
+    """One way to read an open passage."""
+
     option: str
     title: Text
 
 
 class Interpretation(_Closed):
+    """A question the text leaves open, its answers, and the one in force."""
+
     interpretation: str
     question: Text
     default: str
@@ -206,6 +220,8 @@ class Interpretation(_Closed):
 
 
 class Band(_Closed):
+    """The totals that earn a grade."""
+
     grade: str
     at_least: Number | None = None
     above: Number | None = None
@@ -223,6 +239,8 @@ class Band(_Closed):
 
 
 class Document(_Closed):
+    """The document the edition restates."""
+
     title: Text
     number: str
     issued: str
@@ -247,6 +265,8 @@ class _EditionFile(_Closed):
 
 
 class Indicator(_Closed):
+    """What is measured, as defined for now."""
+
     indicator: str
     title: Text
     definition: Text
@@ -458,7 +478,15 @@ def _tables(edition: Edition, scenarios: Sequence[Scenario]) -> dict[str, list[t
             )  # fmt: skip
     for each in edition.indicators:
         rows["rubric_indicator"].append(
-            (each.indicator, each.title.zh, each.title.en, each.definition.zh, each.definition.en, each.unit, each.source)
+            (
+                each.indicator,
+                each.title.zh,
+                each.title.en,
+                each.definition.zh,
+                each.definition.en,
+                each.unit,
+                each.source,
+            )
         )
     position = section_position = 0
     for area_position, area in enumerate(edition.areas, start=1):
@@ -567,9 +595,7 @@ _Model = TypeVar("_Model", bound=BaseModel)
 _NAMED = ("item", "section", "area", "interpretation", "indicator", "grade")
 
 
-def _read(
-    path: Path, model: type[_Model], problems: list[Problem], lines: dict[str, tuple[str, int]]
-) -> _Model | None:
+def _read(path: Path, model: type[_Model], problems: list[Problem], lines: dict[str, tuple[str, int]]) -> _Model | None:
     """One file checked against ``model``; what is wrong with it goes to ``problems`` with its line."""
     yaml = YAML(typ="rt")
     yaml.Constructor = _TextOnly
@@ -586,7 +612,9 @@ def _read(
         for each in error.errors():
             line, name = _whereabouts(written, each["loc"])
             field_name = ".".join(str(part) for part in each["loc"])
-            problems.append(_problem(path.name, line, name, "shape", f"{field_name} 不符合要求", f"{field_name}: {each['msg']}"))
+            problems.append(
+                _problem(path.name, line, name, "shape", f"{field_name} 不符合要求", f"{field_name}: {each['msg']}")
+            )
     return None
 
 
@@ -600,7 +628,7 @@ def _plain(written: Any) -> Any:
 
 
 def _note_lines(written: Any, file: str, lines: dict[str, tuple[str, int]]) -> None:
-    if isinstance(written, Mapping):
+    if isinstance(written, CommentedMap):
         for key in _NAMED:
             if isinstance(name := written.get(key), str):
                 lines.setdefault(f"{key} {name}", (file, written.lc.line + 1))
@@ -615,13 +643,13 @@ def _whereabouts(written: Any, path: Sequence[str | int]) -> tuple[int, str]:
     """Line of the innermost thing ``path`` leads to, and the innermost item or section it lies in."""
     line, name = 1, ""
     for part in path:
-        if isinstance(written, Mapping):
+        if isinstance(written, CommentedMap):
             named = [str(written[key]) for key in _NAMED[:3] if key in written]
             name = named[0] if named else name
             if part in written:
                 line = written.lc.key(part)[0] + 1
                 written = written[part]
-        elif isinstance(written, list) and isinstance(part, int) and part < len(written):
+        elif isinstance(written, CommentedSeq) and isinstance(part, int) and part < len(written):
             line = written.lc.item(part)[0] + 1
             written = written[part]
     return line, name
@@ -648,7 +676,9 @@ def _unresolvable(edition: Edition, item: Item) -> Iterator[Problem]:
         used = sorted(interpretations_in(term))
         unknown = [name for name in used if name not in options]
         if unknown:
-            yield _problem(file, line, item.item, "interpretation", "口径不存在", f"no interpretation {', '.join(unknown)}")
+            yield _problem(
+                file, line, item.item, "interpretation", "口径不存在", f"no interpretation {', '.join(unknown)}"
+            )
             continue
         if "bars" in term:
             continue
@@ -658,7 +688,9 @@ def _unresolvable(edition: Edition, item: Item) -> Iterator[Problem]:
             except (ValidationError, KeyError) as error:
                 told = error.errors()[0] if isinstance(error, ValidationError) else None
                 why = f"{'.'.join(map(str, told['loc']))}: {told['msg']}" if told else f"option {error} has no value"
-                yield _problem(file, line, item.item, "term", f"计分项在口径 {choice} 下不成立", f"under {choice}: {why}")
+                yield _problem(
+                    file, line, item.item, "term", f"计分项在口径 {choice} 下不成立", f"under {choice}: {why}"
+                )
 
 
 # Laws ------------------------------------------------------------------------------------------------------------------
@@ -684,7 +716,10 @@ def lint(folder: Path, known_indicators: set[str]) -> list[Problem]:
         *_interpretations_are_used(edition),
         *_examples_suffice(edition, examples),
     ]
-    return [_problem(*edition.lines.get(where, ("edition.yml", 1)), where.partition(" ")[2], rule, zh, en) for where, rule, zh, en in broken]
+    return [
+        _problem(*edition.lines.get(where, ("edition.yml", 1)), where.partition(" ")[2], rule, zh, en)
+        for where, rule, zh, en in broken
+    ]
 
 
 #: Where (``item 1.1``), which law, and what is wrong in Chinese and English.
@@ -694,18 +729,30 @@ _Broken = tuple[str, str, str, str]
 def _points_add_up(edition: Edition) -> Iterator[_Broken]:
     def differs(where: str, claimed: Fraction, parts: Fraction) -> Iterator[_Broken]:
         if claimed != parts:
-            yield where, "points", f"分值 {claimed} 与各部分之和 {parts} 不符", f"{claimed} points, but its parts add up to {parts}"
+            yield (
+                where,
+                "points",
+                f"分值 {claimed} 与各部分之和 {parts} 不符",
+                f"{claimed} points, but its parts add up to {parts}",
+            )
 
     for area in edition.areas:
         for section in area.sections:
-            yield from differs(f"section {section.section}", section.points, sum((i.points for i in section.items), Fraction(0)))
+            yield from differs(
+                f"section {section.section}", section.points, sum((i.points for i in section.items), Fraction(0))
+            )
         yield from differs(f"area {area.area}", area.points, sum((s.points for s in area.sections), Fraction(0)))
     yield from differs("edition", edition.head.points, sum((a.points for a in edition.areas), Fraction(0)))
     for item in edition.items:
         if (item.points * 100).denominator != 1:
             yield f"item {item.item}", "points", "分值多于两位小数", "more than two decimals"
         if (item.kind == "scored") != (item.points > 0):
-            yield f"item {item.item}", "points", "计分项须有分值，加分与条件不得有", "a scored item has points, a bonus or condition none"
+            yield (
+                f"item {item.item}",
+                "points",
+                "计分项须有分值，加分与条件不得有",
+                "a scored item has points, a bonus or condition none",
+            )
 
 
 def _names_are_unique(edition: Edition) -> Iterator[_Broken]:
@@ -724,7 +771,14 @@ def _names_are_unique(edition: Edition) -> Iterator[_Broken]:
 def _bands_tile(edition: Edition) -> Iterator[_Broken]:
     """Every total falls in one band, and a better total never in a worse one."""
     head = edition.head
-    limits = sorted({limit for band in head.bands for limit in (band.at_least, band.above, band.at_most, band.below) if limit is not None})
+    limits = sorted(
+        {
+            limit
+            for band in head.bands
+            for limit in (band.at_least, band.above, band.at_most, band.below)
+            if limit is not None
+        }
+    )
     between = [(low + high) / 2 for low, high in pairwise([Fraction(0), *limits, head.points * 2])]
     totals = sorted({Fraction(0), *limits, *between, head.points, head.points * 2})
     if _possible(edition, head.totals.grade_gap) == {"half_up"}:
@@ -734,9 +788,19 @@ def _bands_tile(edition: Edition) -> Iterator[_Broken]:
         found = [position for position, band in enumerate(head.bands) if band.holds(total)]
         if len(found) != 1:
             grades = "、".join(head.bands[position].grade for position in found) or "-"
-            yield "edition", "bands", f"总分 {total} 落在 {len(found)} 档（{grades}）", f"a total of {total} falls in {len(found)} bands ({grades})"
+            yield (
+                "edition",
+                "bands",
+                f"总分 {total} 落在 {len(found)} 档（{grades}）",
+                f"a total of {total} falls in {len(found)} bands ({grades})",
+            )
         elif found[0] > worst_so_far:
-            yield f"grade {head.bands[found[0]].grade}", "bands", f"总分 {total} 反而更低档", f"a higher total {total} falls in a worse band"
+            yield (
+                f"grade {head.bands[found[0]].grade}",
+                "bands",
+                f"总分 {total} 反而更低档",
+                f"a higher total {total} falls in a worse band",
+            )
         else:
             worst_so_far = found[0]
 
@@ -750,12 +814,22 @@ def _terms_can_lose(edition: Edition) -> Iterator[_Broken]:
             terms = terms_of(item, dict(zip(used, choice, strict=True)))
             if item.kind != "scored":
                 if {term.kind for term in terms} != {item.kind}:
-                    yield where, "kind", f"{item.kind} 条只能有同类计分项", f"a {item.kind} item has {item.kind} terms only"
+                    yield (
+                        where,
+                        "kind",
+                        f"{item.kind} 条只能有同类计分项",
+                        f"a {item.kind} item has {item.kind} terms only",
+                    )
                 continue
             yield from ((where, rule, zh, en) for term in terms for rule, zh, en in _term_laws(term, item.points))
             losses = [term.worst_loss(item.points) for term in terms]
             if min(losses) <= 0 or sum(losses) < item.points:
-                yield where, "loss", f"各项至多扣 {sum(losses)} 分，达不到分值 {item.points}", f"its terms can lose {sum(losses)} at most, of {item.points}"
+                yield (
+                    where,
+                    "loss",
+                    f"各项至多扣 {sum(losses)} 分，达不到分值 {item.points}",
+                    f"its terms can lose {sum(losses)} at most, of {item.points}",
+                )
 
 
 def _term_laws(term: Term, available: Fraction) -> Iterator[tuple[str, str, str]]:
@@ -787,10 +861,20 @@ def _bases_hold(edition: Edition) -> Iterator[_Broken]:
         kinds = {term.get("kind", "") for term in item.terms}
         where = f"item {item.item}"
         if (item.basis in ("judged", "lost")) != (kinds <= judged):
-            yield where, "basis", f"依据 {item.basis} 与计分方式不符", f"basis {item.basis} does not fit how it is scored"
+            yield (
+                where,
+                "basis",
+                f"依据 {item.basis} 与计分方式不符",
+                f"basis {item.basis} does not fit how it is scored",
+            )
         says_lost = "已失" in item.requirement.zh and "lost" in item.requirement.en
         if says_lost != (item.basis == "lost"):
-            yield where, "basis", "原文已失者须注明，其余不得注明", "lost wording is said to be lost, and nothing else is"
+            yield (
+                where,
+                "basis",
+                "原文已失者须注明，其余不得注明",
+                "lost wording is said to be lost, and nothing else is",
+            )
 
 
 def _indicators_are_used(edition: Edition, known: set[str]) -> Iterator[_Broken]:
@@ -832,7 +916,12 @@ def _interpretations_are_used(edition: Edition) -> Iterator[_Broken]:
     for where, content in written:
         for name, values in _choices(content):
             if values and values != options.get(name):
-                yield where, "interpretation", f"口径 {name} 的选项未全部写明", f"{name}: {sorted(values)} are not its options"
+                yield (
+                    where,
+                    "interpretation",
+                    f"口径 {name} 的选项未全部写明",
+                    f"{name}: {sorted(values)} are not its options",
+                )
     grades = {band.grade for band in edition.head.bands}
     for item in edition.items:
         for grade in _possible(edition, item.bars) - grades - {None}:
@@ -854,7 +943,9 @@ def _possible(edition: Edition, written: Any) -> set[Any]:
     """What ``written`` can resolve to."""
     options = {each.interpretation: [o.option for o in each.options] for each in edition.head.interpretations}
     used = sorted(interpretations_in(written))
-    return {resolve(written, dict(zip(used, choice, strict=True))) for choice in product(*(options[name] for name in used))}
+    return {
+        resolve(written, dict(zip(used, choice, strict=True))) for choice in product(*(options[name] for name in used))
+    }
 
 
 def _examples_suffice(edition: Edition, examples: Sequence[Example]) -> Iterator[_Broken]:
@@ -868,12 +959,27 @@ def _examples_suffice(edition: Edition, examples: Sequence[Example]) -> Iterator
         unknown = [*sorted(named - set(items)), *sorted(set(given.indicators) - declared)]
         unknown += [f"{key}={value}" for key, value in given.options.items() if (key, value) not in options]
         if unknown:
-            yield "examples", "examples", f"例「{example.title.zh}」用到不存在的 {unknown}", f"“{example.title.en}” names {unknown}"
+            yield (
+                "examples",
+                "examples",
+                f"例「{example.title.zh}」用到不存在的 {unknown}",
+                f"“{example.title.en}” names {unknown}",
+            )
     for item in edition.items:
         count = sum(example.expect.item == item.item for example in examples)
         if item.basis == "stated" and count < 3:
-            yield f"item {item.item}", "examples", f"只有 {count} 个例子，至少 3 个", f"{count} example(s), three are owed"
+            yield (
+                f"item {item.item}",
+                "examples",
+                f"只有 {count} 个例子，至少 3 个",
+                f"{count} example(s), three are owed",
+            )
     for key, value in sorted(options):
         count = sum(example.given.options.get(key) == value for example in examples)
         if count < 2:
-            yield f"interpretation {key}", "examples", f"选项 {value} 只有 {count} 个例子，至少 2 个", f"option {value} has {count} example(s), two are owed"
+            yield (
+                f"interpretation {key}",
+                "examples",
+                f"选项 {value} 只有 {count} 个例子，至少 2 个",
+                f"option {value} has {count} example(s), two are owed",
+            )

@@ -74,7 +74,9 @@ def run(settings: Settings, report: Callable[[str, str], None]) -> Outcome:
         return Outcome(written, is_new=True, code=code)
 
 
-def load_and_check(connection: duckdb.DuckDBPyConnection, settings: Settings, report: Callable[[str, str], None]) -> Any:
+def load_and_check(
+    connection: duckdb.DuckDBPyConnection, settings: Settings, report: Callable[[str, str], None]
+) -> Any:
     """Fill the warehouse up to the gate: every row read, typed, checked, and accepted or in quarantine."""
     from pipelines import ingest, quality, rubric
 

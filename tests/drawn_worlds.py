@@ -50,10 +50,7 @@ CHECKS = tuple((month, counterparty) for month in range(1, 13) for counterparty 
 
 BOUNDARIES = tuple(
     Decimal(total)
-    for total in (
-        "60 74.99 75 75.01 75.49 75.50 75.51 75.99 76 84.49 84.50 84.51 84.99 85 85.01 "
-        "94.49 94.50 94.51 94.99 95 95.01 99.99 100"
-    ).split()
+    for total in ["60", "74.99", "75", "75.01", "75.49", "75.50", "75.51", "75.99", "76", "84.49", "84.50", "84.51", "84.99", "85", "85.01", "94.49", "94.50", "94.51", "94.99", "95", "95.01", "99.99", "100"]
 )
 
 
@@ -511,7 +508,9 @@ def drawn_register(random: Random, years: list[int], town_years: int) -> list[tu
     return towns
 
 
-def unfold(seed: int, number_of_years: int, undelivered: list[tuple[str, int]], patchy: float, town_years: int) -> World:
+def unfold(
+    seed: int, number_of_years: int, undelivered: list[tuple[str, int]], patchy: float, town_years: int
+) -> World:
     """Make the world that ``seed`` stands for. The same arguments make the same world.
 
     ``undelivered`` names sources by the position of the year they did not arrive for; positions beyond the last year

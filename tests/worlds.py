@@ -10,10 +10,11 @@ from typing import Any
 
 import duckdb
 import pyarrow
+from second_opinion import World
+
 from pipelines import rubric, transform
 from pipelines.contracts import load_contracts
 from pipelines.ingest.values import sql_type
-from second_opinion import World
 
 EDITION = Path(__file__).parent.parent / "rubric" / "2013"
 
@@ -35,16 +36,24 @@ class ProductScores:
     towns: dict[tuple[str, int, str], Town]
 
 
-def empty_warehouse(years_and_towns: list[tuple[int, str]], delivered: set[tuple[str, int]]) -> duckdb.DuckDBPyConnection:
+def empty_warehouse(
+    years_and_towns: list[tuple[int, str]], delivered: set[tuple[str, int]]
+) -> duckdb.DuckDBPyConnection:
     """A database with every table the models read, empty but for the register and what was delivered."""
     connection = duckdb.connect()
     connection.execute(
         "CREATE TABLE town_year (year INTEGER, town_id VARCHAR, town_code VARCHAR, town_name VARCHAR, kind VARCHAR, "
         "district VARCHAR, managed_by VARCHAR)"
     )
-    insert(connection, "town_year", [{"year": y, "town_id": t, "town_code": t, "town_name": t} for y, t in years_and_towns])
+    insert(
+        connection, "town_year", [{"year": y, "town_id": t, "town_code": t, "town_name": t} for y, t in years_and_towns]
+    )
     connection.execute("CREATE TABLE delivery_file (source_file VARCHAR, source VARCHAR, year INTEGER)")
-    insert(connection, "delivery_file", [{"source_file": f"{y}/{s}.csv", "source": s, "year": y} for s, y in sorted(delivered)])
+    insert(
+        connection,
+        "delivery_file",
+        [{"source_file": f"{y}/{s}.csv", "source": s, "year": y} for s, y in sorted(delivered)],
+    )
     connection.execute("CREATE TABLE withheld (source VARCHAR, year INTEGER, town_id VARCHAR, item VARCHAR)")
     for gate in ("gate_check", "gate_quarantine", "gate_delivery"):
         connection.execute(f"CREATE TABLE {gate} ({_GATE[gate]})")
@@ -85,7 +94,9 @@ def run_scores(
 ) -> ProductScores:
     """Score what ``connection`` holds under every scenario given: name → options."""
     loaded = rubric.load_edition(edition)
-    rubric.load_into(connection, loaded, [rubric.scenario(loaded, name, options) for name, options in scenarios.items()])
+    rubric.load_into(
+        connection, loaded, [rubric.scenario(loaded, name, options) for name, options in scenarios.items()]
+    )
     wanted = ("staging", "indicators", "scores")
     models = [m for m in transform.load_models().values() if m.layer in wanted or m.name == "indicator_value"]
     transform.run_models(connection, models)
@@ -101,7 +112,9 @@ def run_scores(
 
 def score_world(world: World, scenarios: Mapping[str, Mapping[str, str]]) -> ProductScores:
     """Score a drawn world with the product under every scenario given."""
-    connection = empty_warehouse([(year, town) for year in world.years for town in world.towns_of(year)], world.delivered)
+    connection = empty_warehouse(
+        [(year, town) for year in world.years for town in world.towns_of(year)], world.delivered
+    )
     contracts = load_contracts()
     for source, rows in world.rows.items():
         fields = {field.name for field in contracts[source].fields} | {"town_id"}

@@ -55,11 +55,15 @@ class ContractField(_Closed):
 
 
 class Reference(_Closed):
+    """What a foreign key points at."""
+
     resource: Literal["towns", "rubric_item"]
     fields: str
 
 
 class ForeignKey(_Closed):
+    """A field whose values are names of something registered elsewhere."""
+
     fields: str
     reference: Reference
 

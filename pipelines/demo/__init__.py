@@ -1,7 +1,7 @@
 """Synthetic deliveries of a fictional city, so that there is something to grade; every row grows from one seed.
 
 ``draws.sql`` is how chance is drawn, ``unit.sql`` the city, ``town_year.sql`` its units in one year, and ``sources/``
-holds one SELECT for each source with the column names of its contract.
+holds one SELECT for each source, with the column names of its contract.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ from __future__ import annotations
 import hashlib
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipelines.contracts import Contract, load_contracts
-from pipelines.demo.offices import write_as_offices_do
+from pipelines.contracts import load_contracts
+from pipelines.demo.offices import CITY, STYLES, Unit, write_as_offices_do
 from pipelines.errors import Exit, KaoheError
 
 if TYPE_CHECKING:
@@ -23,13 +23,10 @@ if TYPE_CHECKING:
 __all__ = ["write_demo"]
 
 FOLDER = Path(__file__).parent
-CITY = "云澜市"
-
 #: Up to here files are styled as offices style them; a larger city is written as plain CSV.
 STYLED_TOWNS = 100
-#: Names and codes of the fictional city go no further.
+#: The fictional city has names and codes for this many units.
 MOST_TOWNS = 36**3
-_RANDOM_LOOKING_NAME = "README.md"
 
 
 def write_demo(
@@ -41,6 +38,130 @@ def write_demo(
 ) -> None:
     """Write ``towns.csv``, ``<year>/<source>.csv`` or ``.xlsx`` and a README.md into ``folder``.
 
-    The same arguments give the same bytes. ``report`` hears of each year. An earlier demo in ``folder`` is replaced as
-    long as nothing in it was changed since; KaoheError (usage) where anything else lies there: deliveries are evidence.
+    The same arguments give the same bytes. ``report`` hears of each year. An earlier demo in ``folder`` is replaced
+    while nothing in it has changed; where anything else lies, KaoheError (usage), since deliveries are evidence.
     """
+    if not years or not 0 < towns <= MOST_TOWNS:
+        raise KaoheError(Exit.USAGE, f"--years: 至少一年 one year at least; --towns: 1–{MOST_TOWNS}")
+    earlier = _files(folder)
+    if earlier and not _is_untouched_demo(folder):
+        raise KaoheError(
+            Exit.USAGE,
+            f"{folder} 中有并非由 demo 生成、或生成后改动过的文件，未写入任何内容；请用 --raw 指定一个空文件夹 "
+            f"({folder} holds files that are no demo or were changed since; nothing was written; give --raw an empty folder)",
+        )
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".demo-", dir=folder.parent) as name:
+        aside = Path(name) / "raw"
+        aside.mkdir()
+        _write_deliveries(aside, seed, sorted(years), towns, report)
+        (aside / "README.md").write_text(_readme(aside, seed, sorted(years), towns), encoding="utf-8")
+        for path in earlier:
+            path.unlink()
+        shutil.copytree(aside, folder, dirs_exist_ok=True, copy_function=shutil.move)
+        for path in folder.iterdir():
+            if path.is_dir() and not any(path.iterdir()):
+                path.rmdir()
+
+
+def _write_deliveries(folder: Path, seed: int, years: Sequence[int], towns: int, report: Callable[[str], None]) -> None:
+    import duckdb
+
+    variables = {
+        "seed": seed,
+        "towns": towns,
+        "first_year": years[0],
+        "last_year": years[-1],
+        "renamed_in": years[len(years) // 2],
+    }
+    imprint = f"合成数据（synthetic data），由 kaohe demo 以种子 {seed} 生成，不涉及任何真实单位。"
+    with duckdb.connect() as connection:
+
+        def write(stem: Path, period: str, elapsed: int) -> None:
+            if towns <= STYLED_TOWNS:
+                _write_styled(connection, stem, period, elapsed, imprint)
+            else:
+                _write_plain(connection, stem)
+
+        for name, value in variables.items():
+            connection.execute(f"SET VARIABLE {name} = {value}")
+        connection.execute(_sql("draws"))
+        connection.execute(f"CREATE TABLE unit AS {_sql('unit')}")
+        write(folder / "towns", "", 0)
+        for elapsed, year in enumerate(years):
+            report(f"{year} …")
+            connection.execute(f"SET VARIABLE year = {year}")
+            connection.execute(f"CREATE OR REPLACE TABLE town_year AS {_sql('town_year')}")
+            (folder / str(year)).mkdir()
+            for path in sorted((FOLDER / "sources").glob("*.sql")):
+                if path.stem != "towns":
+                    write(folder / str(year) / path.stem, f"{year}年度", elapsed)
+
+
+def _write_styled(connection: duckdb.DuckDBPyConnection, stem: Path, period: str, elapsed: int, imprint: str) -> None:
+    """Write the source ``stem`` is named after in this year's style; nothing where it has no rows."""
+    cursor = connection.execute(_sql(f"sources/{stem.name}"))
+    columns = [column[0] for column in cursor.description or ()]
+    rows = cursor.fetchall()
+    if not rows:
+        return
+    described = connection.execute("SELECT town_name, town_code, short_name, kind, district FROM unit").fetchall()
+    units = {name: Unit(*more) for name, *more in described}
+    styles = STYLES[stem.name]
+    style = styles[elapsed % len(styles)]
+    write_as_offices_do(stem, load_contracts()[stem.name], columns, rows, style, units, period, imprint)
+
+
+def _write_plain(connection: duckdb.DuckDBPyConnection, stem: Path) -> None:
+    """Write the source ``stem`` is named after as CSV in UTF-8, straight from the database."""
+    contract = load_contracts()[stem.name]
+    query = _sql(f"sources/{stem.name}")
+    columns = [row[0] for row in connection.execute(f"DESCRIBE {query}").fetchall()]
+    headed = ", ".join(f'"{name}" AS "{contract.field(name).title}"' for name in columns)
+    path = str(stem.with_suffix(".csv")).replace("'", "''")
+    connection.execute(f"COPY (SELECT {headed} FROM ({query})) TO '{path}' (FORMAT csv, HEADER)")
+
+
+def _sql(name: str) -> str:
+    return (FOLDER / f"{name}.sql").read_text(encoding="utf-8")
+
+
+def _files(folder: Path) -> list[Path]:
+    """Everything in ``folder`` but hidden files."""
+    return sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
+
+
+def _fingerprint(folder: Path) -> str:
+    """One hash of the names and contents of all deliveries in ``folder``."""
+    whole = hashlib.sha256()
+    for path in _files(folder):
+        if path.relative_to(folder).as_posix() != "README.md":
+            with path.open("rb") as stream:
+                content = hashlib.file_digest(stream, "sha256").hexdigest()
+            whole.update(f"{path.relative_to(folder).as_posix()} {content}\n".encode())
+    return whole.hexdigest()
+
+
+def _is_untouched_demo(folder: Path) -> bool:
+    """Whether the README.md in ``folder`` vouches for every file beside it."""
+    readme = folder / "README.md"
+    return readme.is_file() and _fingerprint(folder) in readme.read_text(encoding="utf-8")
+
+
+def _readme(folder: Path, seed: int, years: Sequence[int], towns: int) -> str:
+    span = f"{years[0]}–{years[-1]}"
+    command = f"kaohe demo --seed {seed} --years {years[0]}-{years[-1]} --towns {towns}"
+    return f"""\
+# 合成数据 Synthetic data
+
+本文件夹中的全部报送文件均为**合成数据**，由 `{command}` 生成（种子 {seed}，{span} 年，{towns} 个镇街）。
+{CITY}及其镇街、考核人、各项数字均属虚构，代码以 99 开头，不对应任何真实区划，也不代表任何真实单位的工作。
+同一命令生成的内容相同；请勿手工修改，要用真实数据，请另设文件夹或整体替换。
+
+Every delivery in this folder is **synthetic**, made by `{command}` (seed {seed}, {span}, {towns} towns).
+The city of {CITY}, its towns, its assessors and all figures are invented; the codes begin with 99 and belong to no real
+county, and nothing here says anything about a real office. The same command writes the same content; do not edit it by
+hand, and put real deliveries into a folder of their own or in place of all of it.
+
+指纹 fingerprint: `{_fingerprint(folder)}`
+"""

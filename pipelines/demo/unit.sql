@@ -9,7 +9,7 @@ WITH numbered AS (
         key_of(concat('unit', number)) AS key,
         number // 11 AS district_number,
         number % 11 AS place
-    FROM range(getvariable('towns')) AS units(number)
+    FROM (SELECT unnest(range(getvariable('towns'))) AS number)
 ),
 
 dealt AS (
@@ -57,7 +57,8 @@ described AS (
         END AS district,
         -- The first 镇 of all becomes a 街道 in the middle year: same place, other name and code.
         number = 6 AS is_renamed,
-        CASE WHEN is_street THEN 35000 + draw(key, 'residents', 50000) ELSE 22000 + draw(key, 'residents', 38000) END AS residents
+        CASE WHEN is_street THEN 35000 + draw(key, 'residents', 50000) ELSE 22000 + draw(key, 'residents', 38000) END
+            AS residents
     FROM named
 ),
 

@@ -112,7 +112,8 @@ def _header_problems(
                 message_zh=f"前 {SEARCHED} 行中找不到表头",
                 message_en=f"no header line in the first {SEARCHED} rows",
                 remedy_zh=f"表头应有：{wanted}",
-                remedy_en="the header needs: " + ", ".join(field.name for field in contract.fields if not field.optional),
+                remedy_en="the header needs: "
+                + ", ".join(field.name for field in contract.fields if not field.optional),
             )
         ]
     told_elsewhere = {"year"} if delivery.year else set()

@@ -45,7 +45,9 @@ def discover(raw: Path, sources: Iterable[str]) -> tuple[list[Delivery], list[Pr
         name = path.relative_to(raw).as_posix()
         folder = path.relative_to(raw).parts[:-1]
         source = next((each for each in names if path.stem == each or path.stem.startswith(f"{each}-")), None)
-        at_home = folder == () if source == "towns" else len(folder) == 1 and folder[0].isdigit() and len(folder[0]) == 4
+        at_home = (
+            folder == () if source == "towns" else len(folder) == 1 and folder[0].isdigit() and len(folder[0]) == 4
+        )
         if source is None or path.suffix.lower() not in FORMATS or not at_home:
             problems.append(_not_a_delivery(name, source))
             continue

@@ -48,9 +48,7 @@ class Tables:
 
     def add_file(self, delivery: Delivery, encoding: str) -> None:
         """Record a file; ``encoding`` is '' for workbooks and Parquet."""
-        self._files.append(
-            (delivery.name, delivery.source, delivery.year, delivery.sha256, delivery.size, encoding)
-        )
+        self._files.append((delivery.name, delivery.source, delivery.year, delivery.sha256, delivery.size, encoding))
 
     def add_unread_sheet(self, delivery: Delivery, sheet: str, rows: Iterable[Row]) -> None:
         """Record a sheet that is empty or only explains: its rows are counted and ignored."""
@@ -68,7 +66,11 @@ class Tables:
         self._add_columns(delivery, sheet, header)
         positions = [header.columns.get(field.name) for field in contract.fields]
         told = [
-            str(delivery.year) if field.name == "year" and delivery.year else town if field.name == contract.town_field else None
+            str(delivery.year)
+            if field.name == "year" and delivery.year
+            else town
+            if field.name == contract.town_field
+            else None
             for field in contract.fields
         ]
         heading = [_squeezed(header.written.get(at)) for at in range(max(header.written) + 1)]

@@ -1,22 +1,42 @@
 """Strict parsing of received text, as SQL: a cell is missing, or parsed, or neither, and never guessed at.
 
-Numbers become integers and decimals, never binary floats. What neither stands for "nothing reported" nor parses is for
-the gate to refuse.
+Numbers become integers and decimals, never binary floats. What is neither a mark for "nothing reported" nor a value of
+the field's type is for the gate to refuse.
 """
 
 from __future__ import annotations
 
 from pipelines.contracts import ContractField
 
-#: Full-width forms offices type, each with its ASCII twin; the spaces become an ordinary space.
-_WIDE = "０１２３４５６７８９，．％－＋／：（）\u3000\u00a0"
-_ASCII = "0123456789,.%-+/:()  "
+#: White space a cell may carry, the ideographic and no-break spaces among it.
+_SPACES = (
+    "\t\n\v\f\r\x85\xa0\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
+)
+#: Characters nobody sees and that change nothing seen: soft hyphen, zero-width and byte order marks. Overrides of
+#: direction are not among them: digits after one do not read as they are stored.
+_INVISIBLE = "\xad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
+_FULL_WIDTH = "".join(map(chr, range(0xFF01, 0xFF5F)))
+_ASCII = "".join(map(chr, range(0x21, 0x7F)))
+_MINUS = "\u2212"
+#: In running text only letters, digits and what joins them are made ASCII; Chinese punctuation stays.
+_FULL_WIDTH_WORD = "".join(
+    wide for wide, plain in zip(_FULL_WIDTH, _ASCII, strict=True) if plain.isalnum() or plain in "-."
+)
+_WORD = "".join(plain for plain in _ASCII if plain.isalnum() or plain in "-.")
 
-_NOTHING_REPORTED = ("", "-", "--", "—", "——", "–", "/", "\\", "…", "无", "空")
-_TRUE = ("是", "有", "√", "✓", "Y", "YES", "TRUE", "1", "已")
-_FALSE = ("否", "无", "×", "✗", "X", "N", "NO", "FALSE", "0", "未", "没有")
+#: What offices write for "nothing to report": hyphens, dashes of every length, strokes, dots.
+_NOTHING_REPORTED = ("", "-", "--", "–", "—", "——", "─", "──", "/", "\\", "…", "……")
+_NO_FIGURE = (*_NOTHING_REPORTED, "无")
+_TRUE = ("是", "有", "√", "✓", "✔", "Y", "YES", "TRUE", "1")
+_FALSE = ("否", "无", "×", "✗", "✘", "N", "NO", "FALSE", "0")
 
-_DIGITS = r"-?([0-9]{1,3}(,[0-9]{3})+|[0-9]+)"
+_WHOLE = "-?([0-9]+|[1-9][0-9]{0,2}(,[0-9]{3})+)"
+_TIME = "( ([01]?[0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]+)?)?)?"
+_PART = "[0-9]{1,2}"
+_DATE = f"^(19|20)[0-9]{{2}}(-{_PART}-{_PART}|/{_PART}/{_PART}|[.]{_PART}[.]{_PART}|年{_PART}月{_PART}日){_TIME}$"
+_PACKED_DATE = "^(19|20)[0-9]{6}$"
+#: Serial numbers of the 1900 system, five digits: 1927-05-18 to 2099-12-31.
+_FIRST_SERIAL, _LAST_SERIAL = 10000, 73050
 
 _TYPES = {
     "string": "VARCHAR",
@@ -29,13 +49,18 @@ _TYPES = {
 
 
 def ascii_text(column: str) -> str:
-    """SQL for the text of ``column`` with full-width forms made ASCII and outer white space gone."""
-    return f"trim(translate({column}, '{_WIDE}', '{_ASCII}'), ' \t\r\n')"
+    """SQL for the text of ``column`` with full-width forms made ASCII, invisible characters and outer white space gone."""
+    return _translated(column, _FULL_WIDTH + _MINUS, _ASCII + "-")
+
+
+def squeezed_text(column: str) -> str:
+    """SQL for the text of ``column`` as ``ascii_text`` has it, without any white space; '' where there is none."""
+    return f"replace(coalesce({ascii_text(column)}, ''), ' ', '')"
 
 
 def town_key(column: str) -> str:
     """SQL for a town's name as it is looked up: no white space, no 人民政府 or 办事处 behind it."""
-    bare = f"regexp_replace({ascii_text(column)}, '\\s', '', 'g')"
+    bare = f"replace({ascii_text(column)}, ' ', '')"
     return f"regexp_replace({bare}, '(人民政府|政府|办事处)$', '')"
 
 
@@ -45,38 +70,42 @@ def sql_type(field: ContractField) -> str:
 
 
 def typed_expression(field: ContractField) -> str:
-    """SQL for the typed value of a field's text; NULL where nothing is reported or the text cannot be parsed."""
+    """SQL for the typed value of a field's text; NULL where nothing is reported or the text cannot be parsed.
+
+    Percentages are held in percent, to six decimals: 98.5 for both ``98.5%`` and ``98.5``.
+    """
     column = f'"{field.name}"'
     text = ascii_text(column)
     kind = sql_type(field)
     match field.type:
         case "string":
-            return f"nullif({text}, '')" if field.constraints.enum else f"nullif(trim({column}, ' \t\r\n\u3000\u00a0'), '')"
+            words = (
+                f"replace({text}, ' ', '')" if field.constraints.enum else _translated(column, _FULL_WIDTH_WORD, _WORD)
+            )
+            return f"CASE WHEN NOT {reports_nothing(field)} THEN {words} END"
         case "integer":
-            digits = f"regexp_replace({text}, '月$', '')" if field.unit == "month" else text
-            return _if_matches(digits, f"^{_DIGITS}$", f"TRY_CAST(replace({digits}, ',', '') AS {kind})")
+            digits = f"regexp_replace({text}, ' ?月份?$', '')" if field.unit == "month" else text
+            # Databases and accounting formats write whole numbers as 12.0 or 12.00.
+            value = f"TRY_CAST(regexp_replace(replace({digits}, ',', ''), '[.]0+$', '') AS {kind})"
+            return _if_matches(digits, f"^{_WHOLE}([.]0+)?$", value)
         case "number":
             is_percent = field.unit == "percent"
             digits = f"regexp_replace({text}, ' ?%$', '')" if is_percent else text
-            pattern = rf"^{_DIGITS}(\.[0-9]{{1,{6 if is_percent else 2}}})?$"
-            return _if_matches(digits, pattern, f"TRY_CAST(replace({digits}, ',', '') AS {kind})")
+            fraction = "[.][0-9]+" if is_percent else "[.][0-9]{1,2}0*"
+            return _if_matches(digits, f"^{_WHOLE}({fraction})?$", f"TRY_CAST(replace({digits}, ',', '') AS {kind})")
         case "boolean":
             upper = f"upper({text})"
             return f"CASE WHEN {upper} IN {_listed(_TRUE)} THEN TRUE WHEN {upper} IN {_listed(_FALSE)} THEN FALSE END"
         case "date":
             return _date(text)
         case "year":
-            return _if_matches(text, "^[0-9]{4}(年|年度)?$", f"CAST(left({text}, 4) AS {kind})")
+            return _if_matches(text, "^(19|20)[0-9]{2}([.]0+| ?年度?)?$", f"CAST(left({text}, 4) AS {kind})")
 
 
 def reports_nothing(field: ContractField) -> str:
     """SQL condition: the cell is empty or holds one of the marks offices write for "nothing to report"."""
     column = f'"{field.name}"'
-    marks = [
-        mark
-        for mark in _NOTHING_REPORTED
-        if (field.type != "string" or mark == "") and not (field.type == "boolean" and mark in _FALSE)
-    ]
+    marks = _NO_FIGURE if field.type in ("integer", "number") else _NOTHING_REPORTED
     return f"({column} IS NULL OR {ascii_text(column)} IN {_listed(marks)})"
 
 
@@ -85,16 +114,25 @@ def is_unparsed(field: ContractField) -> str:
     return f"(NOT {reports_nothing(field)} AND ({typed_expression(field)}) IS NULL)"
 
 
+def quoted(text: str) -> str:
+    """``text`` as an SQL literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _translated(column: str, wide: str, narrow: str) -> str:
+    given, meant = wide + _SPACES + _INVISIBLE, narrow + " " * len(_SPACES)
+    return f"trim(translate({column}, {quoted(given)}, {quoted(meant)}))"
+
+
 def _date(text: str) -> str:
-    parted = r"^([0-9]{4})[-/.年]([0-9]{1,2})[-/.月]([0-9]{1,2})日?( 00:00:00)?$"
-    parts = [f"lpad(regexp_extract({text}, '{parted}', {group}), {width}, '0')" for group, width in ((1, 4), (2, 2), (3, 2))]
-    whole = " || '-' || ".join(parts)
+    day = f"regexp_extract(translate({text}, '/.年月', '----'), '^[0-9]{{4}}-[0-9]+-[0-9]+')"
     packed = f"left({text}, 4) || '-' || substr({text}, 5, 2) || '-' || right({text}, 2)"
+    serial = f"TRY_CAST({text} AS INTEGER)"
     return (
-        f"CASE WHEN regexp_matches({text}, '{parted}') THEN TRY_CAST({whole} AS DATE) "
-        f"WHEN regexp_matches({text}, '^[0-9]{{8}}$') THEN TRY_CAST({packed} AS DATE) "
-        # A serial number of the 1900 system; five digits reach from 1927 to 2173.
-        f"WHEN regexp_matches({text}, '^[1-9][0-9]{{4}}$') THEN DATE '1899-12-30' + CAST({text} AS INTEGER) END"
+        f"CASE WHEN regexp_matches({text}, '{_DATE}') THEN TRY_CAST({day} AS DATE) "
+        f"WHEN regexp_matches({text}, '{_PACKED_DATE}') THEN TRY_CAST({packed} AS DATE) "
+        f"WHEN regexp_matches({text}, '^[1-9][0-9]{{4}}$') AND {serial} BETWEEN {_FIRST_SERIAL} AND {_LAST_SERIAL} "
+        f"THEN DATE '1899-12-30' + {serial} END"
     )
 
 
@@ -102,5 +140,5 @@ def _if_matches(text: str, pattern: str, value: str) -> str:
     return f"CASE WHEN regexp_matches({text}, '{pattern}') THEN {value} END"
 
 
-def _listed(texts: tuple[str, ...] | list[str]) -> str:
-    return "(" + ", ".join(f"'{text}'" for text in texts) + ")"
+def _listed(texts: tuple[str, ...]) -> str:
+    return "(" + ", ".join(map(quoted, texts)) + ")"

@@ -80,7 +80,7 @@ def publish(
     _write_json(building / MANIFEST, {**manifest, "rows": rows, "files": files})
     for path in building.iterdir():
         _flush(path)
-    folder = store / manifest["run_id"]
+    folder = store / str(manifest["run_id"])
     if folder.exists():
         # The same input was published before; what stands there may have been damaged since.
         aside = store / f"{manifest['run_id']}.replaced"
@@ -223,7 +223,7 @@ def _write_json(path: Path, content: Mapping[str, Any]) -> None:
 
 
 def _flush(path: Path) -> None:
-    """Have the operating system put what was written on the disk, so that a power cut cannot undo the order of steps."""
+    """Have what was written put on the disk, so that a power cut cannot undo the order of steps."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

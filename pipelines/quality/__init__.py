@@ -75,9 +75,7 @@ def run_checks(
             for check in checks
         ],
     )  # fmt: skip
-    counts = dict(
-        connection.execute("SELECT severity, sum(rows_failed) FROM gate_check GROUP BY severity").fetchall()
-    )
+    counts = dict(connection.execute("SELECT severity, sum(rows_failed) FROM gate_check GROUP BY severity").fetchall())
     return GateResult(
         int(counts.get("critical", 0)), int(counts.get("warning", 0)), tuple(problems(connection, "critical"))
     )
@@ -135,9 +133,7 @@ def quarantine(connection: duckdb.DuckDBPyConnection, contracts: Mapping[str, Co
     ``withheld`` names the figures that rows in quarantine would have fed. KaoheError (integrity) where, for any file
     and sheet, rows read are not accepted + quarantined + ignored.
     """
-    connection.execute(
-        "CREATE OR REPLACE TABLE withheld (source VARCHAR, year INTEGER, town_id VARCHAR, item VARCHAR)"
-    )
+    connection.execute("CREATE OR REPLACE TABLE withheld (source VARCHAR, year INTEGER, town_id VARCHAR, item VARCHAR)")
     connection.execute("""
         CREATE OR REPLACE TABLE gate_quarantine AS
         SELECT DISTINCT
@@ -153,8 +149,9 @@ def quarantine(connection: duckdb.DuckDBPyConnection, contracts: Mapping[str, Co
             INSERT INTO gate_quarantine
             SELECT
                 '{name}', typed.source_file, typed.source_sheet, typed.source_row, 'total_agrees', failure.field,
-                failure.header, failure.cell, failure.value, {"typed.year, typed.town_id" if contract.town_field
-                                                              else "NULL, NULL"},
+                failure.header, failure.cell, failure.value, {
+            "typed.year, typed.town_id" if contract.town_field else "NULL, NULL"
+        },
                 failure.message_zh, failure.message_en, failure.remedy_zh, failure.remedy_en
             FROM check_failure AS failure
             INNER JOIN typed_{name} AS typed
@@ -173,9 +170,7 @@ def quarantine(connection: duckdb.DuckDBPyConnection, contracts: Mapping[str, Co
             WHERE typed.row_kind = 'data'""")
         if contract.town_field:
             _withhold(connection, contract)
-        ledgers.append(
-            f"SELECT source_file, source_sheet, source_row, row_kind, '{name}' AS source FROM raw_{name}"
-        )
+        ledgers.append(f"SELECT source_file, source_sheet, source_row, row_kind, '{name}' AS source FROM raw_{name}")
     connection.execute(f"""
         CREATE OR REPLACE TABLE gate_delivery AS
         WITH each_row AS ({" UNION ALL ".join(ledgers)}),

@@ -62,7 +62,11 @@ def _contract_checks(contract: Contract) -> Iterator[Check]:
         yield from _field_checks(contract, field)
     yield _unique(contract)
     for key in contract.foreign_keys:
-        yield from _known_towns(contract, key.fields) if key.reference.resource == "towns" else _known_items(contract, key.fields)
+        yield from (
+            _known_towns(contract, key.fields)
+            if key.reference.resource == "towns"
+            else _known_items(contract, key.fields)
+        )
     for rule in contract.rules:
         if isinstance(rule, NotAbove):
             field, limit = contract.field(rule.field), contract.field(rule.limit)
@@ -119,7 +123,14 @@ def _field_checks(contract: Contract, field: ContractField) -> Iterator[Check]:
         )  # fmt: skip
 
 
-_TYPE_ZH = {"integer": "整数", "number": "至多两位小数的数", "boolean": "是或否", "date": "日期", "year": "年度", "string": "文字"}
+_TYPE_ZH = {
+    "integer": "整数",
+    "number": "至多两位小数的数",
+    "boolean": "是或否",
+    "date": "日期",
+    "year": "年度",
+    "string": "文字",
+}
 _TYPE_REMEDY_ZH = {
     "integer": "填整数，不带单位；没有数据填 —",
     "number": "填至多两位小数的数，不带单位；没有数据填 —",
@@ -150,7 +161,16 @@ def _rows(
         f"FROM {{batch}} WHERE row_kind = 'data' AND ({_escaped(condition)})"
     )
     return Check(
-        contract.name, rule, field, severity, f"{table}_{contract.name}", query, message_zh, message_en, remedy_zh, remedy_en
+        contract.name,
+        rule,
+        field,
+        severity,
+        f"{table}_{contract.name}",
+        query,
+        message_zh,
+        message_en,
+        remedy_zh,
+        remedy_en,
     )
 
 
@@ -249,7 +269,7 @@ def _expected(contract: Contract) -> Check:
             continue
         field = contract.field(name)
         values = [f"'{value}'" for value in field.constraints.enum] or [str(month) for month in range(1, 13)]
-        sets.append(f"CROSS JOIN (SELECT unnest([{', '.join(values)}]) AS \"{name}\") AS expected_{name}")
+        sets.append(f'CROSS JOIN (SELECT unnest([{", ".join(values)}]) AS "{name}") AS expected_{name}')
         match.append(f'present."{name}" = expected_{name}."{name}"')
         told.append(f'expected_{name}."{name}"')
     return Check(

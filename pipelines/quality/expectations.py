@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pipelines.quality.checks import Check
 
 
-class _BufferingContext(Dialect.execution_ctx_cls):  # type: ignore[misc, name-defined]
+class _BufferingContext(Dialect.execution_ctx_cls):  # type: ignore[misc]
     """Takes every row as soon as a query has run: results are read after the connection was given back."""
 
     def post_exec(self) -> None:
@@ -32,7 +32,7 @@ class _BufferingContext(Dialect.execution_ctx_cls):  # type: ignore[misc, name-d
             )
 
 
-class BufferingDialect(Dialect):
+class BufferingDialect(Dialect):  # type: ignore[misc]
     """DuckDB's SQLAlchemy dialect with results that outlive their connection."""
 
     supports_statement_cache = True
@@ -65,7 +65,7 @@ def suites(checks: Sequence[Check]) -> dict[str, gx.ExpectationSuite]:
 def validate(connection: duckdb.DuckDBPyConnection, checks: Sequence[Check]) -> dict[str, int]:
     """How many rows break each check, by its name. RuntimeError where an expectation could not be evaluated."""
     context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = {"globally": False}  # type: ignore[assignment]
+    context.variables.progress_bars = {"globally": False}
     warehouse = context.data_sources.add_sql(
         "warehouse",
         connection_string="duckdb+buffering:///:memory:",

@@ -59,7 +59,7 @@ SELECT
     town_name AS town,
     kind,
     -- Spread over the year: one in each of equal spans.
-    make_date(year, 1, 1) + CAST(
+    make_date(year, 1, 1) + cast(
         (time * 360 // times) + draw(key, 'held on', 360 // times, number := place * 100 + time) AS INTEGER
     ) AS held_on,
     format(

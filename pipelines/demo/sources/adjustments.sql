@@ -6,7 +6,7 @@ SELECT
     hundredths(adjusted.points - 50 * draw(key, 'still wanting', 2)) AS score,
     adjusted.reason,
     '局办公室' AS approved_by,
-    make_date(year + 1, 3, 22) + CAST(draw(key, 'approved on', 9) AS INTEGER) AS approved_on
+    make_date(year + 1, 3, 22) + cast(draw(key, 'approved on', 9) AS INTEGER) AS approved_on
 FROM (
     SELECT
         *,

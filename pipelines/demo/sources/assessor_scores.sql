@@ -76,5 +76,5 @@ SELECT
     END AS reason,
     ['查阅资料', '现场查看', '抽查业务档案', '系统数据'][draw(key, 'evidence', 4, number := place) + 1] AS evidence,
     ['考核员甲', '考核员乙'][assessor + 1] AS assessor,
-    make_date(year + 1, 1, 10) + CAST(draw(key, 'assessed on', 70) AS INTEGER) AS assessed_on
+    make_date(year + 1, 1, 10) + cast(draw(key, 'assessed on', 70) AS INTEGER) AS assessed_on
 FROM scored

@@ -23,8 +23,8 @@ filed AS (
         draw(key, 'summary kept', 10000, number := month * 5 + class) >= slack // 20 AS has_summary,
         CASE
             WHEN draw(key, 'ledger late', 10000, number := month * 5 + class) < slack * 7 // 10
-                THEN due_on + CAST(1 + draw(key, 'days late', 3, number := month * 5 + class) AS INTEGER)
-            ELSE due_on - CAST(draw(key, 'days early', 9, number := month * 5 + class) AS INTEGER)
+                THEN due_on + cast(1 + draw(key, 'days late', 3, number := month * 5 + class) AS INTEGER)
+            ELSE due_on - cast(draw(key, 'days early', 9, number := month * 5 + class) AS INTEGER)
         END AS filed_on
     FROM cell
 )

@@ -18,7 +18,7 @@ SELECT
     report,
     format('{}年{}', year, part) AS period,
     make_date(year, month, 25) AS due_on,
-    make_date(year, month, 25) + CAST(
+    make_date(year, month, 25) + cast(
         CASE
             WHEN draw(key, 'report late', 10000, number := place) < slack THEN 1 + draw(key, 'days', 5, number := place)
             ELSE -draw(key, 'days', 7, number := place)

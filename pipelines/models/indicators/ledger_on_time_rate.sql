@@ -12,7 +12,7 @@ SELECT
     ) AS numerator,
     60 AS denominator,
     min({'file': cell.source_file, 'sheet': cell.source_sheet, 'row': cell.source_row})
-        FILTER (WHERE cell.source_file IS NOT NULL) AS first_source,
+    FILTER (WHERE cell.source_file IS NOT NULL) AS first_source,
     count(cell.source_file) AS source_rows
 FROM town_year
 INNER JOIN delivered_source

@@ -15,8 +15,8 @@ WITH figure AS (
         indicator.unit,
         indicator.source,
         withheld.source IS NOT NULL AS is_withheld,
-        CASE WHEN withheld.source IS NULL THEN CAST(figure.numerator AS DECIMAL(20, 2)) END AS numerator,
-        CASE WHEN withheld.source IS NULL THEN CAST(figure.denominator AS DECIMAL(20, 2)) END AS denominator,
+        CASE WHEN withheld.source IS NULL THEN cast(figure.numerator AS DECIMAL(20, 2)) END AS numerator,
+        CASE WHEN withheld.source IS NULL THEN cast(figure.denominator AS DECIMAL(20, 2)) END AS denominator,
         figure.first_source,
         coalesce(figure.source_rows, 0) AS source_rows
     FROM town_year
@@ -26,7 +26,11 @@ WITH figure AS (
             town_year.year = figure.year
             AND town_year.town_id = figure.town_id
             AND indicator.indicator = figure.indicator
-    LEFT JOIN (SELECT DISTINCT source, year, town_id FROM withheld) AS withheld
+    LEFT JOIN (SELECT DISTINCT
+        source,
+        year,
+        town_id
+    FROM withheld) AS withheld
         ON
             indicator.source = withheld.source
             AND town_year.year = withheld.year
@@ -42,10 +46,10 @@ SELECT
     CASE
         WHEN denominator > 0
             THEN
-                CAST(
-                    (2000000 * CAST(numerator * 100 AS HUGEINT) + CAST(denominator * 100 AS HUGEINT))
-                    // (2 * CAST(denominator * 100 AS HUGEINT)) AS DECIMAL(20, 0)
-                ) * CAST(0.000001 AS DECIMAL(7, 6))
+                cast(
+                    (2000000 * cast(numerator * 100 AS HUGEINT) + cast(denominator * 100 AS HUGEINT))
+                    // (2 * cast(denominator * 100 AS HUGEINT)) AS DECIMAL(20, 0)
+                ) * cast(0.000001 AS DECIMAL(7, 6))
     END AS value,
     unit,
     CASE

@@ -14,10 +14,10 @@ SELECT
     item.section,
     part.title_zh,
     part.title_en,
-    CAST(sum(item.available) AS DECIMAL(9, 2)) AS available,
-    CAST(CASE WHEN bool_and(item.status <> 'missing') THEN sum(item.points) END AS DECIMAL(9, 2)) AS points,
-    CAST(sum(item.points_low) AS DECIMAL(9, 2)) AS points_low,
-    CAST(sum(item.points_high) AS DECIMAL(9, 2)) AS points_high,
+    cast(sum(item.available) AS DECIMAL(9, 2)) AS available,
+    cast(CASE WHEN bool_and(item.status <> 'missing') THEN sum(item.points) END AS DECIMAL(9, 2)) AS points,
+    cast(sum(item.points_low) AS DECIMAL(9, 2)) AS points_low,
+    cast(sum(item.points_high) AS DECIMAL(9, 2)) AS points_high,
     count(*) FILTER (WHERE item.status = 'missing') AS missing_items
 FROM item_score AS item
 INNER JOIN rubric_section AS part

@@ -47,21 +47,21 @@ WITH term AS (
         coalesce(value.source_sheet, judgement.first_source.sheet) AS source_sheet,
         coalesce(value.source_row, judgement.first_source.row) AS source_row,
         coalesce(value.source_rows, judgement.assessors, 0) AS source_rows,
-        CAST(
+        cast(
             CASE
                 WHEN scored.loss_n < 0 THEN -((20000 * -scored.loss_n + scored.loss_d) // (2 * scored.loss_d))
                 ELSE (20000 * scored.loss_n + scored.loss_d) // (2 * scored.loss_d)
             END AS DECIMAL(20, 0)
-        ) * CAST(0.0001 AS DECIMAL(5, 4)) AS loss,
-        CAST((20000 * scored.steps_n + scored.steps_d) // (2 * scored.steps_d) AS DECIMAL(20, 0))
-        * CAST(0.0001 AS DECIMAL(5, 4)) AS steps,
-        CAST((2000000 * term.target_n + term.target_d) // (2 * term.target_d) AS DECIMAL(20, 0))
-        * CAST(0.000001 AS DECIMAL(7, 6)) AS target,
+        ) * cast(0.0001 AS DECIMAL(5, 4)) AS loss,
+        cast((20000 * scored.steps_n + scored.steps_d) // (2 * scored.steps_d) AS DECIMAL(20, 0))
+        * cast(0.0001 AS DECIMAL(5, 4)) AS steps,
+        cast((2000000 * term.target_n + term.target_d) // (2 * term.target_d) AS DECIMAL(20, 0))
+        * cast(0.000001 AS DECIMAL(7, 6)) AS target,
         CASE
             WHEN term.direction = 'at_least' AND NOT scored.is_met
                 THEN
                     (
-                        term.target_n * CAST(value.denominator * 100 AS HUGEINT) + term.target_d * 100 - 1
+                        term.target_n * cast(value.denominator * 100 AS HUGEINT) + term.target_d * 100 - 1
                     ) // (term.target_d * 100)
         END AS numerator_for_full
     FROM scored_term AS scored
@@ -85,23 +85,23 @@ worded AS (
             WHEN unit = 'flag' THEN CASE WHEN numerator > 0 THEN '有' ELSE '无' END
             WHEN unit = 'percent'
                 THEN
-                    regexp_replace(CAST(numerator AS VARCHAR), '\.?0+$', '')
-                    || '/' || regexp_replace(CAST(denominator AS VARCHAR), '\.?0+$', '')
-                    || coalesce(' = ' || regexp_replace(CAST(value * 100 AS VARCHAR), '\.?0+$', '') || '%', '')
+                    regexp_replace(cast(numerator AS VARCHAR), '\.?0+$', '')
+                    || '/' || regexp_replace(cast(denominator AS VARCHAR), '\.?0+$', '')
+                    || coalesce(' = ' || regexp_replace(cast(value * 100 AS VARCHAR), '\.?0+$', '') || '%', '')
             WHEN unit = 'ratio'
                 THEN
-                    regexp_replace(CAST(numerator AS VARCHAR), '\.?0+$', '')
-                    || '/' || regexp_replace(CAST(denominator AS VARCHAR), '\.?0+$', '')
-                    || coalesce(' = ' || regexp_replace(CAST(value AS VARCHAR), '\.?0+$', ''), '')
-            ELSE regexp_replace(CAST(numerator AS VARCHAR), '\.?0+$', '')
+                    regexp_replace(cast(numerator AS VARCHAR), '\.?0+$', '')
+                    || '/' || regexp_replace(cast(denominator AS VARCHAR), '\.?0+$', '')
+                    || coalesce(' = ' || regexp_replace(cast(value AS VARCHAR), '\.?0+$', ''), '')
+            ELSE regexp_replace(cast(numerator AS VARCHAR), '\.?0+$', '')
         END AS figure_text,
         CASE WHEN direction = 'at_most' THEN '≤' ELSE '≥' END
         || CASE
-            WHEN unit = 'percent' THEN regexp_replace(CAST(target * 100 AS VARCHAR), '\.?0+$', '') || '%'
-            ELSE regexp_replace(CAST(target AS VARCHAR), '\.?0+$', '')
+            WHEN unit = 'percent' THEN regexp_replace(cast(target * 100 AS VARCHAR), '\.?0+$', '') || '%'
+            ELSE regexp_replace(cast(target AS VARCHAR), '\.?0+$', '')
         END AS target_text,
-        regexp_replace(CAST(steps AS VARCHAR), '\.?0+$', '') AS steps_text,
-        regexp_replace(CAST(abs(loss) AS VARCHAR), '\.?0+$', '') AS loss_text,
+        regexp_replace(cast(steps AS VARCHAR), '\.?0+$', '') AS steps_text,
+        regexp_replace(cast(abs(loss) AS VARCHAR), '\.?0+$', '') AS loss_text,
         CASE WHEN interpretations <> '' THEN ' [' || interpretations || ']' ELSE '' END AS reading_text
     FROM term
 )
@@ -121,10 +121,10 @@ SELECT
     is_met,
     steps,
     loss,
-    CAST(loss_n AS DECIMAL(38, 0)) AS loss_numerator,
-    CAST(loss_d AS DECIMAL(38, 0)) AS loss_denominator,
+    cast(loss_n AS DECIMAL(38, 0)) AS loss_numerator,
+    cast(loss_d AS DECIMAL(38, 0)) AS loss_denominator,
     status,
-    CAST(numerator_for_full AS DECIMAL(20, 0)) AS numerator_for_full,
+    cast(numerator_for_full AS DECIMAL(20, 0)) AS numerator_for_full,
     assessors,
     score_lowest,
     score_highest,
@@ -177,13 +177,31 @@ SELECT
         WHEN status = 'missing' THEN title_en || ': not reported, missing'
         WHEN status = 'not_applicable' THEN title_en || ': nothing to count, not applicable, no loss' || reading_text
         WHEN is_met
-            THEN title_en || ' ' || replace(replace(figure_text, '有', 'yes'), '无', 'no') || ', target ' || target_text || ' reached'
+            THEN
+                title_en
+                || ' '
+                || replace(replace(figure_text, '有', 'yes'), '无', 'no')
+                || ', target '
+                || target_text
+                || ' reached'
         WHEN kind = 'condition' THEN title_en || ' ' || figure_text || ', short of ' || target_text || reading_text
         WHEN kind = 'shortfall' AND loss = 0
-            THEN title_en || ' ' || figure_text || ', target ' || target_text || ', short by less than a step, no loss' || reading_text
+            THEN
+                title_en
+                || ' '
+                || figure_text
+                || ', target '
+                || target_text
+                || ', short by less than a step, no loss'
+                || reading_text
         WHEN kind = 'shortfall'
             THEN
-                title_en || ' ' || figure_text || ', target ' || target_text || coalesce(', short by ' || steps_text || CASE
+                title_en
+                || ' '
+                || figure_text
+                || ', target '
+                || target_text
+                || coalesce(', short by ' || steps_text || CASE
                     WHEN unit = 'percent' THEN ' percentage point(s)'
                     ELSE ''
                 END, '') || ', ' || loss_text || ' lost' || reading_text

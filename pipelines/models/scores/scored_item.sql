@@ -32,12 +32,8 @@ loss AS (
     -- Losses are exact ratios with denominators of their own, so they are added as fractions are.
     SELECT
         *,
-        list_reduce(
-            best_losses, lambda a, b : {'n': a.n * b.d + b.n * a.d, 'd': a.d * b.d}
-        ) AS best_loss,
-        list_reduce(
-            worst_losses, lambda a, b : {'n': a.n * b.d + b.n * a.d, 'd': a.d * b.d}
-        ) AS worst_loss
+        list_reduce(best_losses, lambda a, b : {'n': a.n * b.d + b.n * a.d, 'd': a.d * b.d}) AS best_loss,  -- noqa: PRS
+        list_reduce(worst_losses, lambda a, b : {'n': a.n * b.d + b.n * a.d, 'd': a.d * b.d}) AS worst_loss  -- noqa: PRS
     FROM pool
 ),
 
@@ -53,9 +49,9 @@ remaining AS (
         loss.is_not_applicable,
         loss.is_judged,
         loss.is_met,
-        CAST(item.available * 100 AS HUGEINT) * loss.best_loss.d - 100 * loss.best_loss.n AS high_n,
+        cast(item.available * 100 AS HUGEINT) * loss.best_loss.d - 100 * loss.best_loss.n AS high_n,
         100 * loss.best_loss.d AS high_d,
-        CAST(item.available * 100 AS HUGEINT) * loss.worst_loss.d - 100 * loss.worst_loss.n AS low_n,
+        cast(item.available * 100 AS HUGEINT) * loss.worst_loss.d - 100 * loss.worst_loss.n AS low_n,
         100 * loss.worst_loss.d AS low_d
     FROM loss
     INNER JOIN rubric_item AS item
@@ -74,8 +70,8 @@ rounded AS (
 computed AS (
     SELECT
         *,
-        CAST(high_hundredths AS DECIMAL(9, 0)) * CAST(0.01 AS DECIMAL(3, 2)) AS computed_high,
-        CAST(low_hundredths AS DECIMAL(9, 0)) * CAST(0.01 AS DECIMAL(3, 2)) AS computed_low
+        cast(high_hundredths AS DECIMAL(9, 0)) * cast(0.01 AS DECIMAL(3, 2)) AS computed_high,
+        cast(low_hundredths AS DECIMAL(9, 0)) * cast(0.01 AS DECIMAL(3, 2)) AS computed_low
     FROM rounded
 ),
 
@@ -124,15 +120,15 @@ SELECT
         ELSE 'scored'
     END AS status,
     CASE WHEN kind = 'condition' THEN is_met END AS is_met,
-    CAST(
+    cast(
         CASE
             WHEN adjusted_points IS NOT NULL THEN adjusted_points
             WHEN NOT is_open THEN computed_high
         END AS DECIMAL(9, 2)
     ) AS points,
-    CAST(coalesce(adjusted_points, computed_low) AS DECIMAL(9, 2)) AS points_low,
-    CAST(coalesce(adjusted_points, computed_high) AS DECIMAL(9, 2)) AS points_high,
-    CAST(
+    cast(coalesce(adjusted_points, computed_low) AS DECIMAL(9, 2)) AS points_low,
+    cast(coalesce(adjusted_points, computed_high) AS DECIMAL(9, 2)) AS points_high,
+    cast(
         CASE WHEN adjusted_points IS NOT NULL AND NOT has_missing THEN computed_high END AS DECIMAL(9, 2)
     ) AS points_before_adjustment
 FROM reviewed

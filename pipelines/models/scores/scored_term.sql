@@ -21,10 +21,10 @@ WITH figure AS (
         judgement.score_n,
         judgement.score_d,
         withheld.item IS NOT NULL AS is_withheld,
-        CAST(term.points * 100 AS HUGEINT) AS points_n,
-        CAST(100 AS HUGEINT) AS points_d,
-        CAST(value.numerator * 100 AS HUGEINT) AS n,
-        CAST(value.denominator * 100 AS HUGEINT) AS d
+        cast(term.points * 100 AS HUGEINT) AS points_n,
+        cast(100 AS HUGEINT) AS points_d,
+        cast(value.numerator * 100 AS HUGEINT) AS n,
+        cast(value.denominator * 100 AS HUGEINT) AS d
     FROM rubric_term AS term
     CROSS JOIN town_year
     LEFT JOIN indicator_value AS value

@@ -14,7 +14,7 @@ SELECT
     kinds.kind,
     count(activity.source_file) AS activities,
     min({'file': activity.source_file, 'sheet': activity.source_sheet, 'row': activity.source_row})
-        FILTER (WHERE activity.source_file IS NOT NULL) AS first_source
+    FILTER (WHERE activity.source_file IS NOT NULL) AS first_source
 FROM town_year
 CROSS JOIN kinds
 INNER JOIN delivered_source

@@ -1,5 +1,5 @@
 /*
-grain: one row per source of decisions, year, town and item that may not be scored because rows behind it are in quarantine
+grain: one row per source of decisions, year, town and item that may not be scored, rows behind it being in quarantine
 */
 SELECT DISTINCT
     withheld.source,

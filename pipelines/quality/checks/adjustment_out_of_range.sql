@@ -12,9 +12,9 @@ SELECT
     adjustment.source_row,
     adjustment.year,
     adjustment.town_id,
-    NULL::VARCHAR AS value,
-    NULL::VARCHAR AS message_zh,
-    NULL::VARCHAR AS message_en
+    cast(NULL AS VARCHAR) AS value,
+    cast(NULL AS VARCHAR) AS message_zh,
+    cast(NULL AS VARCHAR) AS message_en
 FROM typed_adjustments AS adjustment
 INNER JOIN rubric_item AS item
     ON adjustment.item = item.item

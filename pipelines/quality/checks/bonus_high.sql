@@ -26,7 +26,7 @@ town AS (
             year,
             town_id,
             item,
-            sum(CAST(score * 100 AS HUGEINT)) AS hundredths,
+            sum(cast(score * 100 AS HUGEINT)) AS hundredths,
             count(*) AS entries
         FROM entry
         GROUP BY year, town_id, item
@@ -41,9 +41,9 @@ SELECT
     entry.source_row,
     entry.year,
     entry.town_id,
-    NULL::VARCHAR AS value,
-    NULL::VARCHAR AS message_zh,
-    NULL::VARCHAR AS message_en
+    cast(NULL AS VARCHAR) AS value,
+    cast(NULL AS VARCHAR) AS message_zh,
+    cast(NULL AS VARCHAR) AS message_en
 FROM entry
 INNER JOIN town
     ON entry.year = town.year AND entry.town_id = town.town_id

@@ -12,14 +12,15 @@ SELECT
     score.source_row,
     score.year,
     score.town_id,
-    NULL::VARCHAR AS value,
-    NULL::VARCHAR AS message_zh,
-    NULL::VARCHAR AS message_en
+    cast(NULL AS VARCHAR) AS value,
+    cast(NULL AS VARCHAR) AS message_zh,
+    cast(NULL AS VARCHAR) AS message_en
 FROM typed_assessor_scores AS score
 INNER JOIN rubric_item AS item
     ON score.item = item.item
 WHERE
     score.row_kind = 'data'
     AND NOT EXISTS (
-        SELECT 1 FROM rubric_term AS term WHERE item.item = term.item AND term.kind IN ('judged', 'bonus')
+        SELECT 1 FROM rubric_term AS term
+        WHERE item.item = term.item AND term.kind IN ('judged', 'bonus')
     )

@@ -6,16 +6,19 @@ message: {zh: 该年度台账已报送，此单位一行也没有，按 0 计, e
 remedy: {zh: 如有漏报请补报, en: report what was left out}
 */
 SELECT
-    NULL::VARCHAR AS source_file,
-    NULL::VARCHAR AS source_sheet,
-    NULL::BIGINT AS source_row,
+    cast(NULL AS VARCHAR) AS source_file,
+    cast(NULL AS VARCHAR) AS source_sheet,
+    cast(NULL AS BIGINT) AS source_row,
     town_year.year,
     town_year.town_id,
-    NULL::VARCHAR AS value,
+    cast(NULL AS VARCHAR) AS value,
     town_year.town_name || '：该年度无任何记录，按 0 计' AS message_zh,
     town_year.town_name || ': no row in the year, counted as 0' AS message_en
 FROM town_year
-INNER JOIN (SELECT DISTINCT year FROM delivery_file WHERE source = 'business_ledger') AS file
+INNER JOIN (
+    SELECT DISTINCT year FROM delivery_file
+    WHERE source = 'business_ledger'
+) AS file
     ON town_year.year = file.year
 LEFT JOIN typed_business_ledger AS present
     ON town_year.year = present.year AND town_year.town_id = present.town_id AND present.row_kind = 'data'

@@ -6,12 +6,12 @@ message: {zh: 该年度缺少一种数据, en: a source was not delivered for th
 remedy: {zh: 请补报；在此之前有关条款暂缺, en: deliver it; until then what rests on it is missing}
 */
 SELECT
-    NULL::VARCHAR AS source_file,
-    NULL::VARCHAR AS source_sheet,
-    NULL::BIGINT AS source_row,
+    cast(NULL AS VARCHAR) AS source_file,
+    cast(NULL AS VARCHAR) AS source_sheet,
+    cast(NULL AS BIGINT) AS source_row,
     years.year,
-    NULL::VARCHAR AS town_id,
-    NULL::VARCHAR AS value,
+    cast(NULL AS VARCHAR) AS town_id,
+    cast(NULL AS VARCHAR) AS value,
     years.year || ' 年度没有 ' || needed.source AS message_zh,
     'no ' || needed.source || ' for ' || years.year AS message_en
 FROM (SELECT DISTINCT year FROM town_year) AS years

@@ -6,16 +6,19 @@ message: {zh: 尚有条款未评分, en: items are not yet judged}
 remedy: {zh: 该单位为待定，请补齐评分, en: the town stays provisional until they are}
 */
 SELECT
-    NULL::VARCHAR AS source_file,
-    NULL::VARCHAR AS source_sheet,
-    NULL::BIGINT AS source_row,
+    cast(NULL AS VARCHAR) AS source_file,
+    cast(NULL AS VARCHAR) AS source_sheet,
+    cast(NULL AS BIGINT) AS source_row,
     town_year.year,
     town_year.town_id,
-    NULL::VARCHAR AS value,
+    cast(NULL AS VARCHAR) AS value,
     town_year.town_name || '：' || count(*) || ' 条未评分' AS message_zh,
     town_year.town_name || ': ' || count(*) || ' item(s) not yet judged' AS message_en
 FROM town_year
-CROSS JOIN (SELECT DISTINCT item FROM rubric_term WHERE kind = 'judged') AS judged
+CROSS JOIN (
+    SELECT DISTINCT item FROM rubric_term
+    WHERE kind = 'judged'
+) AS judged
 LEFT JOIN typed_assessor_scores AS score
     ON
         town_year.year = score.year

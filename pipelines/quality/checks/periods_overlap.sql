@@ -10,11 +10,11 @@ SELECT
     town.source_file,
     town.source_sheet,
     town.source_row,
-    NULL::INTEGER AS year,
+    cast(NULL AS INTEGER) AS year,
     town.town_id,
-    NULL::VARCHAR AS value,
-    NULL::VARCHAR AS message_zh,
-    NULL::VARCHAR AS message_en
+    cast(NULL AS VARCHAR) AS value,
+    cast(NULL AS VARCHAR) AS message_zh,
+    cast(NULL AS VARCHAR) AS message_en
 FROM typed_towns AS town
 WHERE
     town.row_kind = 'data'

@@ -12,7 +12,7 @@ SELECT
     score.source_row,
     score.year,
     score.town_id,
-    NULL::VARCHAR AS value,
+    cast(NULL AS VARCHAR) AS value,
     '得分超过该条款的标准分 ' || item.available AS message_zh,
     'the score is above the points of its item, ' || item.available AS message_en
 FROM typed_assessor_scores AS score

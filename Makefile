@@ -1,0 +1,64 @@
+# 考核 Kaohe. `make help` lists what there is.
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help install pipeline check demo test test-long lint format golden docs lab lock clean
+
+help: ## 列出命令 list the commands
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
+
+$(INSTALLED): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11+ is needed 需要 Python 3.11 以上"; exit 7; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+install: $(INSTALLED) ## 按锁定文件安装 make the environment from the lock
+
+pipeline: $(INSTALLED) ## 读取、检查、计分、发布 load, check, score and publish data/raw
+	$(BIN)/kaohe run
+
+check: $(INSTALLED) ## 只检查不发布 check data/raw and publish nothing
+	$(BIN)/kaohe check
+
+demo: $(INSTALLED) ## 重新生成合成报送文件 write the synthetic deliveries of data/raw again
+	$(BIN)/kaohe demo
+
+test: $(INSTALLED) ## 测试 run the tests
+	$(BIN)/pytest -n 2 -m "not long"
+
+test-long: $(INSTALLED) ## 耗时测试 run the tests that take long
+	$(BIN)/pytest -n 2 -m long
+
+lint: $(INSTALLED) ## 规范与类型 what pre-commit and CI hold the code to
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/yamllint --strict .
+	$(BIN)/sqlfluff lint --disable-progress-bar --processes 2 pipelines
+	$(BIN)/kaohe rubric lint
+
+format: $(INSTALLED) ## 整理格式 put the code in form
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/sqlfluff fix --disable-progress-bar --processes 2 pipelines
+
+golden: $(INSTALLED) ## 更新比对结果 renew the golden marts, after reading what moved
+	$(BIN)/pytest tests/test_golden.py --renew-golden
+
+docs: $(INSTALLED) ## 更新生成的文档 renew the generated documents
+	$(BIN)/python -m pipelines.reference
+
+lab: $(INSTALLED) ## 打开笔记本 open the notebooks
+	$(BIN)/jupyter lab notebooks
+
+lock: ## 更新锁定文件 resolve the dependencies anew (needs uv)
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
+		--all-extras pyproject.toml -o requirements.lock
+
+clean: ## 删除运行产物 remove what runs leave behind
+	rm -rf data/warehouse.duckdb* data/problems.csv data/marts/.publications data/marts/current
+	find data/marts -type l -delete
