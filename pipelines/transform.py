@@ -35,6 +35,7 @@ class Model:
         grain: what one row stands for.
         key: columns that name a row once (marts).
         columns: meaning of the columns the model describes itself.
+        yields: names of the columns its SELECT yields, as far as they are written out.
         needs: tables its FROM clauses name.
     """
 
@@ -44,6 +45,7 @@ class Model:
     grain: str
     key: tuple[str, ...]
     columns: dict[str, str]
+    yields: tuple[str, ...]
     needs: frozenset[str]
 
 
@@ -130,6 +132,7 @@ def _read(path: Path) -> Model:
         grain=header["grain"],
         key=tuple(header.get("key", ())),
         columns=header.get("columns", {}),
+        yields=tuple(tree.named_selects),
         needs=frozenset(table.name for table in tree.find_all(exp.Table)) - within,
     )
 
