@@ -1,15 +1,20 @@
-"""Writes the documents that can be generated: the rubric, the source guide for towns and the data dictionary.
+"""Writes the documents that can be generated: the rubric, the source guide for towns, the data dictionary, and the
+sample of results in the READMEs.
 
 ``make docs`` runs it; a test fails where a document is not what it would write.
 """
 
 from __future__ import annotations
 
+import csv
+import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 from pipelines import rubric
 from pipelines.contracts import Contract, load_contracts
+from pipelines.labels import label
 from pipelines.transform import describe, load_models
 
 ROOT = Path(__file__).parent.parent
@@ -23,7 +28,29 @@ def documents() -> dict[Path, str]:
         ROOT / "docs" / "sources.md": _text(_sources()),
         ROOT / "docs" / "data-dictionary.md": _text(_dictionary()),
         ROOT / "rubric" / "schema.json": rubric.schema(),
+        **{ROOT / name: _with_sample(ROOT / name) for name in ("README.md", "README.zh.md")},
     }
+
+
+def _with_sample(readme: Path) -> str:
+    """The README with the grades of the committed deliveries, as the golden marts have them."""
+    with (ROOT / "tests" / "golden" / "town_score.csv").open(encoding="utf-8", newline="") as stream:
+        towns = list(csv.DictReader(stream))
+    grades = [band.grade for band in rubric.load_edition(EDITION).head.bands]
+    counted = Counter((town["year"], town["grade"] if town["status"] == "final" else "") for town in towns)
+    headings = [grade + " " + label(f"grade_{grade}", "en") for grade in grades]
+    lines = [
+        f"| 年度 year | {' | '.join(headings)} | 待定 provisional |",
+        "|---" * (len(grades) + 2) + "|",
+        *(
+            f"| {year} | {' | '.join(str(counted[year, grade]) for grade in (*grades, ''))} |"
+            for year in sorted({town["year"] for town in towns})
+        ),
+    ]
+    return _SAMPLE.sub(lambda mark: "\n".join([mark[1], *lines, mark[2]]), readme.read_text(encoding="utf-8"))
+
+
+_SAMPLE = re.compile(r"(<!-- sample:begin -->).*?(<!-- sample:end -->)", re.DOTALL)
 
 
 def _text(lines: Iterator[str]) -> str:
@@ -52,14 +79,16 @@ def _rubric() -> Iterator[str]:
     for band in head.bands:
         limits = [f"{sign} {limit}" for name, sign in words.items() if (limit := getattr(band, name)) is not None]
         yield f"- {band.grade}: {', '.join(limits)}"
-    yield "\n## 原文未定的口径 Open readings\n\n| 口径 | 问题 question | 选项（默认在前）options, the default marked * |\n|---|---|---|"
+    yield "\n## 原文未定的口径 Open readings\n"
+    yield "| 口径 | 问题 question | 选项，默认的带 * options, the default marked * |\n|---|---|---|"
     for each in head.interpretations:
         options = "<br>".join(
             f"{'*' if option.option == each.default else ''}`{option.option}` {option.title.zh} {option.title.en}"
             for option in each.options
         )
         yield f"| `{each.interpretation}` | {each.question.zh}<br>{each.question.en} | {options} |"
-    yield "\n## 指标（工作定义，待确认）Indicators, working definitions to be confirmed\n\n| 指标 | 定义 definition | 来源 source |\n|---|---|---|"
+    yield "\n## 指标（工作定义，待确认）Indicators, working definitions to be confirmed\n"
+    yield "| 指标 | 定义 definition | 来源 source |\n|---|---|---|"
     for indicator in edition.indicators:
         names = f"{indicator.title.zh} {indicator.title.en}<br>`{indicator.indicator}`"
         yield f"| {names} | {indicator.definition.zh}<br>{indicator.definition.en} | {indicator.source} |"
@@ -96,7 +125,8 @@ def _source(contract: Contract) -> Iterator[str]:
 
 
 def _dictionary() -> Iterator[str]:
-    yield "# 数据字典 Data dictionary\n\n已发布的各表；类型见 `datapackage.json`。The published tables. 由 `make docs` 生成 generated."
+    yield "# 数据字典 Data dictionary"
+    yield "\n已发布的各表；类型见 `datapackage.json`。The published tables. 由 `make docs` 生成 generated."
     for model in sorted(load_models().values(), key=lambda model: model.name):
         if model.layer == "marts":
             yield f"\n## {model.name}\n\n{model.grain}.\n\n| 列 column | 含义 meaning |\n|---|---|"

@@ -128,6 +128,8 @@ def warehouse(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     for leftover in (path, path.with_name(path.name + ".wal")):
         leftover.unlink(missing_ok=True)
     connection = duckdb.connect(str(path))
+    # Progress is told by the run itself, in one place.
+    connection.execute("SET enable_progress_bar = false")
     try:
         yield connection
     finally:

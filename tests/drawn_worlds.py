@@ -1,9 +1,10 @@
 """Worlds to compare scorers on: hypothesis draws a few choices and a seed, the seed unfolds into hundreds of towns.
 
-A drawn world holds accepted rows only, so every contract holds in it: keys are unique and no part exceeds its whole
-where that is forbidden. Within that it seeks out edges: nothing out of nothing, everything, one short of the target,
-exactly on it, exactly a whole number of percentage points below and one person to either side of that, 58 of 100, wholes
-up to 10^9 persons and 10^11 fen, means that fall on half a hundredth, totals on and beside every grade boundary.
+A drawn world holds accepted rows only, so every check that blocks holds in it: keys are unique, no part exceeds its
+whole where that is forbidden, no score exceeds its item. Within that it seeks out edges: nothing out of nothing,
+everything, one short of the target, exactly on it, exactly a whole number of percentage points below and one person to
+either side of that, 58 of 100, wholes up to 10^9 persons and 10^11 fen, means that fall on half a hundredth, totals on
+and beside every grade boundary.
 
 Each town-year has one of three characters: *on a boundary* (computed items full, judgements tuned to a total),
 *reported* (every figure there) or *patchy* (rows, cells or judgements missing, or nothing to divide by).
@@ -13,12 +14,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from random import Random
 
 from hypothesis import strategies as st
+
 from second_opinion import AVAILABLE, BONUS, COMPUTED, JUDGED, OPTIONS, Row, World
 
 Rows = dict[str, list[Row]]
@@ -49,9 +52,11 @@ COUNTERPARTIES = ("社保", "财政", "银行")
 CHECKS = tuple((month, counterparty) for month in range(1, 13) for counterparty in COUNTERPARTIES)
 
 BOUNDARIES = tuple(
-    Decimal(total)
-    for total in ["60", "74.99", "75", "75.01", "75.49", "75.50", "75.51", "75.99", "76", "84.49", "84.50", "84.51", "84.99", "85", "85.01", "94.49", "94.50", "94.51", "94.99", "95", "95.01", "99.99", "100"]
+    Decimal(points * 100 + hundredths).scaleb(-2)
+    for points in (75, 76, 85, 95)
+    for hundredths in (-51, -50, -49, -1, 0, 1, 49, 50, 51)
 )
+"""Totals on and beside the limits of the grades, rounded to whole points first or not."""
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -65,9 +70,13 @@ def whole_of(random: Random) -> int:
 
 
 def part_of(random: Random, whole: int, targets: tuple[Fraction, ...]) -> int:
-    """Draw a numerator of 0 to ``whole``: mostly on, beside or whole percentage points below one of ``targets``."""
+    """Draw a numerator of 0 to ``whole``: mostly on, beside or whole percentage points below one of ``targets``.
+
+    Also parts of a point below it, where exact scoring comes out on half a hundredth.
+    """
     target = random.choice(targets)
-    aim = whole * (target - Fraction(random.choice((0, 0, 0, 1, 1, 2, 3, 4, 5, 42, Fraction(1, 2))), 100))
+    parts_of_a_point = (Fraction(1, 2), Fraction(1, 4), Fraction(1, 100), Fraction(1, 200), Fraction(3, 200))
+    aim = whole * (target - Fraction(random.choice((0, 0, 0, 1, 1, 2, 2, 3, 4, 5, 42, *parts_of_a_point)), 100))
     somewhat_below = math.floor(whole * (target - Fraction(5, 100)))
     part = random.choice(
         (
@@ -203,9 +212,9 @@ class TownSheet:
         certified, due = pair_of(random, Fraction(1))
         self.file("benefit_authentication", due=due, certified=certified)
 
-        recovered, overpaid = pair_of(random, Fraction(9, 10))
-        scale = random.choice((0, 1, 100))
-        self.file("overpayment_recovery", overpaid_yuan=yuan(overpaid * scale), recovered_yuan=yuan(recovered * scale))
+        overpaid = whole_of(random) * random.choice((0, 1, 100))
+        recovered = part_of(random, overpaid, (Fraction(9, 10),))
+        self.file("overpayment_recovery", overpaid_yuan=yuan(overpaid), recovered_yuan=yuan(recovered))
 
         online, insured = pair_of(random, Fraction(9, 10), Fraction(7, 10), Fraction(5, 10), Fraction(1))
         months = random.choice((1, 2, 3, 12))
@@ -349,11 +358,7 @@ class TownSheet:
             for assessor in "甲乙丙"[: random.choice((1, 1, 2, 3))]:
                 step = random.choice((1, 10, 50, 100))
                 score = random.randint(available * least // 100, available) // step * step
-                if random.random() < 0.005:
-                    score = available + 50
                 self.file_score(item, yuan(score), f"考核员{assessor}")
-        if random.random() < 0.05:
-            self.file_score(random.choice((*COMPUTED, "3.3.0")), Decimal("0.50"), "考核员甲")
 
     def enter_bonus(self) -> None:
         """Enter bonuses now and then, large ones too, by one to three assessors."""
@@ -371,8 +376,6 @@ class TownSheet:
             days = random.sample(range(60), random.choice((1, 1, 2, 3)))
             for day in days:
                 score = random.choice((0, most, random.randint(0, most), random.randint(0, most) // 50 * 50))
-                if random.random() < 0.02:
-                    score = most + 1
                 self.file_adjustment(item, yuan(score), date(self.year + 1, 3, 1) + timedelta(days=day))
 
     # Characters -------------------------------------------------------------------------------------------------------
@@ -508,37 +511,50 @@ def drawn_register(random: Random, years: list[int], town_years: int) -> list[tu
     return towns
 
 
-def unfold(
-    seed: int, number_of_years: int, undelivered: list[tuple[str, int]], patchy: float, town_years: int
-) -> World:
-    """Make the world that ``seed`` stands for. The same arguments make the same world.
+@dataclass(frozen=True)
+class Recipe:
+    """The few choices hypothesis makes, and shows when a test fails; the same recipe always makes the same world.
 
-    ``undelivered`` names sources by the position of the year they did not arrive for; positions beyond the last year
-    are passed over.
+    Attributes:
+        seed: decides everything the other choices leave open.
+        years: how many, from 2013 on.
+        undelivered: sources with the position of the year they did not arrive for; positions past the last year count
+            for nothing.
+        patchy: the share of town-years with something missing.
+        town_years: how many there are at least.
     """
-    random = Random(seed)
-    years = list(range(2013, 2013 + number_of_years))
-    absent = {(source, 2013 + position) for source, position in undelivered}
-    world = World(
-        towns=drawn_register(random, years, town_years),
-        years=years,
-        rows={source: [] for source in SOURCES},
-        delivered={(source, year) for source in SOURCES for year in years} - absent,
-    )
-    for year in years:
-        for town_id in world.towns_of(year):
-            sheet = drawn_sheet(random, year, town_id, patchy)
-            add_rows(world.rows, {source: rows for source, rows in sheet.items() if (source, year) in world.delivered})
-    return world
+
+    seed: int
+    years: int
+    undelivered: tuple[tuple[str, int], ...]
+    patchy: float
+    town_years: int
+
+    def world(self) -> World:
+        """Unfold the world this recipe stands for."""
+        random = Random(self.seed)
+        years = [2013 + position for position in range(self.years)]
+        absent = {(source, 2013 + position) for source, position in self.undelivered}
+        world = World(
+            towns=drawn_register(random, years, self.town_years),
+            years=years,
+            rows={source: [] for source in SOURCES},
+            delivered={(source, year) for source in SOURCES for year in years} - absent,
+        )
+        for year in years:
+            for town_id in world.towns_of(year):
+                sheet = drawn_sheet(random, year, town_id, self.patchy)
+                add_rows(world.rows, {source: sheet[source] for source in sheet if (source, year) in world.delivered})
+        return world
 
 
-def worlds(town_years: int, family: int = 0) -> st.SearchStrategy[World]:
-    """Worlds of at least ``town_years`` town-years; two families never share a seed."""
+def recipes(town_years: int, family: int = 0) -> st.SearchStrategy[Recipe]:
+    """Recipes for at least ``town_years`` town-years; two families never share a seed."""
     return st.builds(
-        unfold,
+        Recipe,
         seed=st.integers(family * 2**32, (family + 1) * 2**32 - 1),
-        number_of_years=st.integers(1, 4),
-        undelivered=st.lists(st.tuples(st.sampled_from(SOURCES), st.integers(0, 3)), max_size=3),
+        years=st.integers(1, 4),
+        undelivered=st.lists(st.tuples(st.sampled_from(SOURCES), st.integers(0, 3)), max_size=3).map(tuple),
         patchy=st.sampled_from((0.3, 0.1, 0.7)),
         town_years=st.just(town_years),
     )
@@ -582,7 +598,7 @@ def with_newcomer(world: World, seed: int) -> tuple[World, str]:
     other.towns.insert(random.randint(0, len(other.towns)), (newcomer, None, None))
     for year in other.years:
         sheet = drawn_sheet(random, year, newcomer, patchy=0.3)
-        add_rows(other.rows, {source: rows for source, rows in sheet.items() if (source, year) in other.delivered})
+        add_rows(other.rows, {source: sheet[source] for source in sheet if (source, year) in other.delivered})
     return other, newcomer
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from fractions import Fraction
@@ -193,7 +193,7 @@ def count_towards(available: int, achieved: Fraction, options: Options) -> Findi
 # The clauses that are computed, in the order of the document
 
 
-def clause_1_4_3(town: TownYear, options: Options) -> list[Finding]:
+def clause_1_4_3(town: TownYear) -> list[Finding]:
     """一(四)3, 2 points: three staff training sessions a year; each one short takes 1."""
     worst = Fraction(2)
     sessions = town.held("培训")
@@ -202,7 +202,7 @@ def clause_1_4_3(town: TownYear, options: Options) -> list[Finding]:
     return [Finding(Fraction(max(0, 3 - sessions)), worst)]
 
 
-def clause_1_4_4(town: TownYear, options: Options) -> list[Finding]:
+def clause_1_4_4(town: TownYear) -> list[Finding]:
     """一(四)4, 3 points in one pool: neither window nor briefing takes 1; each article short of four takes 0.5."""
     window, briefing = town.figure("publicity", "has_window"), town.figure("publicity", "has_briefing")
     if window is True or briefing is True:
@@ -345,8 +345,6 @@ def clause_3_3_2(town: TownYear, options: Options) -> list[Finding]:
 # ----------------------------------------------------------------------------------------------------------------------
 # The document's items in order, with their points
 
-Computed = Callable[[TownYear, Options], list[Finding]]
-
 AVAILABLE: dict[str, int] = {
     "1.1": 6,
     "1.2": 3,
@@ -384,17 +382,8 @@ AVAILABLE: dict[str, int] = {
 }
 """The items that carry the 100 points. Clause 3.3.0 is a condition and has none."""
 
-COMPUTED: dict[str, Computed] = {
-    "1.4.3": clause_1_4_3,
-    "1.4.4": clause_1_4_4,
-    "1.4.5": clause_1_4_5,
-    "2.2.4": clause_2_2_4,
-    "2.2.5": clause_2_2_5,
-    "3.1.3": clause_3_1_3,
-    "3.2.3": clause_3_2_3,
-    "3.3.1": clause_3_3_1,
-    "3.3.2": clause_3_3_2,
-}
+COMPUTED = ("1.4.3", "1.4.4", "1.4.5", "2.2.4", "2.2.5", "3.1.3", "3.2.3", "3.3.1", "3.3.2")
+"""What the document states a target for."""
 
 JUDGED = tuple(item for item in AVAILABLE if item not in COMPUTED)
 """What the document leaves to the assessors, and what of it is lost."""
@@ -421,8 +410,8 @@ def computed_item(available: int, findings: list[Finding]) -> ItemResult:
 
 def mean_score(town: TownYear, item: str) -> Fraction | None:
     """The mean of the assessors' scores for an item, exact; None if there is no score."""
-    scores = [Fraction(row["score"]) for row in town.rows.get("assessor_scores", []) if row["item"] == item]
-    return sum(scores, Fraction(0)) / len(scores) if scores else None
+    scores: list[Decimal] = [row["score"] for row in town.rows.get("assessor_scores", []) if row["item"] == item]
+    return Fraction(sum(scores, Decimal(0))) / len(scores) if scores else None
 
 
 def judged_item(town: TownYear, item: str) -> ItemResult:
@@ -456,15 +445,21 @@ def adjusted(town: TownYear, item: str, result: ItemResult) -> ItemResult:
 
 
 def items_of(town: TownYear, options: Options) -> dict[str, ItemResult]:
-    """Every item of the document, bonus entries last, after adjustment."""
-    results: dict[str, ItemResult] = {}
-    for item, available in AVAILABLE.items():
-        if item in COMPUTED:
-            results[item] = computed_item(available, COMPUTED[item](town, options))
-        else:
-            results[item] = judged_item(town, item)
-    for item in BONUS:
-        results[item] = bonus_item(town, item)
+    """Every item of the document by its number, after adjustment."""
+    findings = {
+        "1.4.3": clause_1_4_3(town),
+        "1.4.4": clause_1_4_4(town),
+        "1.4.5": clause_1_4_5(town, options),
+        "2.2.4": clause_2_2_4(town, options),
+        "2.2.5": clause_2_2_5(town, options),
+        "3.1.3": clause_3_1_3(town, options),
+        "3.2.3": clause_3_2_3(town, options),
+        "3.3.1": clause_3_3_1(town, options),
+        "3.3.2": clause_3_3_2(town, options),
+    }
+    results = {item: computed_item(AVAILABLE[item], findings[item]) for item in COMPUTED}
+    results |= {item: judged_item(town, item) for item in JUDGED}
+    results |= {item: bonus_item(town, item) for item in BONUS}
     return {item: adjusted(town, item, result) for item, result in results.items()}
 
 

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pipelines import rubric
 from ruamel.yaml import YAML
+
+from pipelines import rubric
 from worlds import EDITION, ProductScores, empty_warehouse, insert, run_scores
 
 YEAR = 2013
@@ -29,10 +30,8 @@ def _score(examples: Sequence[rubric.Example]) -> ProductScores:
         for indicator, figure in given.indicators.items():
             if figure != "missing":
                 numerator, _, denominator = figure.partition("/")
-                figures.append(
-                    town
-                    | {"indicator": indicator, "numerator": Decimal(numerator), "denominator": Decimal(denominator or 1)}
-                )
+                parts = {"numerator": Decimal(numerator), "denominator": Decimal(denominator or 1)}
+                figures.append(town | {"indicator": indicator} | parts)
         for item, given_scores in given.judged.items():
             scores += [
                 town | {"item": item, "score": _decimal(score), "assessor": str(number), "source_file": "x"}
@@ -48,7 +47,8 @@ def _score(examples: Sequence[rubric.Example]) -> ProductScores:
                 if item.kind == "scored" and item.item not in spoken_of and not uses & set(given.indicators):
                     adjusted[item.item] = _decimal(item.points)
         adjustments += [
-            town | {"item": item, "score": points, "reason": "x", "source_file": "x"} for item, points in adjusted.items()
+            town | {"item": item, "score": points, "reason": "x", "source_file": "x"}
+            for item, points in adjusted.items()
         ]
     insert(connection, "accepted_assessor_scores", scores)
     insert(connection, "accepted_adjustments", adjustments)

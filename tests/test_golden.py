@@ -6,6 +6,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
+
 from pipelines import run as flow
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -17,8 +18,8 @@ MARTS = {
     "explanation_zh, explanation_en FROM '{}' ORDER BY year, town_id, item",
     "indicator_value": "SELECT year, town_id, indicator, numerator, denominator, value, status FROM '{}' ORDER BY ALL",
     "year_over_year": "SELECT * FROM '{}' ORDER BY year, town_id",
-    "delivery": "SELECT source_file, source_sheet, rows_read, accepted, quarantined, ignored, ignored_reasons FROM '{}' "
-    "ORDER BY ALL",
+    "delivery": "SELECT source_file, source_sheet, rows_read, accepted, quarantined, ignored, ignored_reasons "
+    "FROM '{}' ORDER BY ALL",
 }
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
+
 from conftest import ROOT
 from pipelines import run as flow
 from pipelines.errors import Exit, KaoheError
@@ -49,8 +50,8 @@ def test_every_town_is_graded_in_every_year(committed_run: Run) -> None:
 def test_every_grade_occurs_and_one_town_is_still_open(committed_run: Run) -> None:
     settings, _ = committed_run
     mart = settings.marts / "town_score.parquet"
-    grades = {row[0] for row in duckdb.execute(f"SELECT DISTINCT grade FROM '{mart}' WHERE status = 'final'").fetchall()}
-    assert grades == {"优胜", "合格", "基本合格", "不合格"}
+    final = duckdb.execute(f"SELECT DISTINCT grade FROM '{mart}' WHERE status = 'final'").fetchall()
+    assert {grade for (grade,) in final} == {"优胜", "合格", "基本合格", "不合格"}
     assert duckdb.execute(f"SELECT count(*) FROM '{mart}' WHERE status = 'provisional'").fetchall() == [(1,)]
     assert duckdb.execute(f"SELECT bool_and(is_synthetic) FROM '{mart}'").fetchall() == [(True,)]
 
@@ -58,7 +59,8 @@ def test_every_grade_occurs_and_one_town_is_still_open(committed_run: Run) -> No
 def test_no_row_is_lost(committed_run: Run) -> None:
     settings, outcome = committed_run
     lost = duckdb.execute(
-        f"SELECT count(*) FROM '{settings.marts / 'delivery.parquet'}' WHERE rows_read <> accepted + quarantined + ignored"
+        f"SELECT count(*) FROM '{settings.marts / 'delivery.parquet'}' "
+        "WHERE rows_read <> accepted + quarantined + ignored"
     ).fetchall()
     assert lost == [(0,)]
     received = {path.relative_to(settings.raw).as_posix() for path in settings.raw.rglob("*") if path.suffix != ".md"}
@@ -101,7 +103,8 @@ def test_same_input_same_bytes_whatever_the_threads_and_the_hash_seed(
     settings, outcome = committed_run
     code = (
         "import duckdb, sys; from pathlib import Path; from pipelines import run\n"
-        f"connect = duckdb.connect\nduckdb.connect = lambda *a, **k: connect(*a, config={{'threads': {threads}}}, **k)\n"
+        "connect = duckdb.connect\n"
+        f"duckdb.connect = lambda *a, **k: connect(*a, config={{'threads': {threads}}}, **k)\n"
         "raw, out, rubric = map(Path, sys.argv[1:])\n"
         "run.run(run.Settings(raw, out / 'marts', out / 'warehouse.duckdb', rubric), lambda step, detail: None)\n"
         "import os; os._exit(0)"

@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
+
 from drawn_worlds import CELLS, SOURCES, flawless_sheet
 from second_opinion import (
     AVAILABLE,

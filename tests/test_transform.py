@@ -6,6 +6,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
+
 from pipelines import run as flow
 from pipelines import transform
 
@@ -27,7 +28,9 @@ def test_order_comes_from_the_sql_and_not_from_names(tmp_path: Path) -> None:
 
 
 def test_indicators_are_gathered_before_what_reads_them(tmp_path: Path) -> None:
-    row = "SELECT 2013 AS year, 'T' AS town_id, {} AS numerator, 1 AS denominator, NULL AS first_source, 1 AS source_rows"
+    row = (
+        "SELECT 2013 AS year, 'T' AS town_id, {} AS numerator, 1 AS denominator, NULL AS first_source, 1 AS source_rows"
+    )
     _model(tmp_path, "indicators", "one", row.format(1))
     _model(tmp_path, "indicators", "two", row.format(2))
     _model(tmp_path, "marts", "all_of_them", "SELECT indicator, numerator FROM indicator_figure")
@@ -60,8 +63,6 @@ def test_every_column_of_every_model_is_described_and_no_other(
         for column in columns:
             assert transform.describe(model, column), (model.name, column)
         assert set(model.columns) <= set(columns), model.name
-        told = connection.execute(
-            "SELECT comment FROM duckdb_tables() WHERE table_name = ?", [model.name]
-        ).fetchall()
+        told = connection.execute("SELECT comment FROM duckdb_tables() WHERE table_name = ?", [model.name]).fetchall()
         assert told == [(model.grain,)]
     connection.close()

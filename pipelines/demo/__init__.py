@@ -10,11 +10,12 @@ import hashlib
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.contracts import load_contracts
-from pipelines.demo.offices import CITY, STYLES, Unit, write_as_offices_do
+from pipelines.demo.offices import CITY, STYLES, Office, Style, Unit, write_as_offices_do
 from pipelines.errors import Exit, KaoheError
 
 if TYPE_CHECKING:
@@ -48,7 +49,8 @@ def write_demo(
         raise KaoheError(
             Exit.USAGE,
             f"{folder} 中有并非由 demo 生成、或生成后改动过的文件，未写入任何内容；请用 --raw 指定一个空文件夹 "
-            f"({folder} holds files that are no demo or were changed since; nothing was written; give --raw an empty folder)",
+            f"({folder} holds files that are no demo or were changed since; nothing was written; "
+            "give --raw an empty folder)",
         )
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".demo-", dir=folder.parent) as name:
@@ -75,51 +77,55 @@ def _write_deliveries(folder: Path, seed: int, years: Sequence[int], towns: int,
         "renamed_in": years[len(years) // 2],
     }
     imprint = f"合成数据（synthetic data），由 kaohe demo 以种子 {seed} 生成，不涉及任何真实单位。"
-    with duckdb.connect() as connection:
+    sources = [path.stem for path in sorted((FOLDER / "sources").glob("*.sql")) if path.stem != "towns"]
 
-        def write(stem: Path, period: str, elapsed: int) -> None:
-            if towns <= STYLED_TOWNS:
-                _write_styled(connection, stem, period, elapsed, imprint)
-            else:
-                _write_plain(connection, stem)
+    def style_of(source: str, elapsed: int) -> Style | None:
+        styles = STYLES[source]
+        return styles[elapsed % len(styles)] if towns <= STYLED_TOWNS else None
 
+    with duckdb.connect() as connection, ThreadPoolExecutor() as pool:
         for name, value in variables.items():
             connection.execute(f"SET VARIABLE {name} = {value}")
         connection.execute(_sql("draws"))
         connection.execute(f"CREATE TABLE unit AS {_sql('unit')}")
-        write(folder / "towns", "", 0)
+        _write(connection, folder / "towns", style_of("towns", 0), "", imprint)
         for elapsed, year in enumerate(years):
             report(f"{year} …")
             connection.execute(f"SET VARIABLE year = {year}")
             connection.execute(f"CREATE OR REPLACE TABLE town_year AS {_sql('town_year')}")
             (folder / str(year)).mkdir()
-            for path in sorted((FOLDER / "sources").glob("*.sql")):
-                if path.stem != "towns":
-                    write(folder / str(year) / path.stem, f"{year}年度", elapsed)
+            # One core writes a file, so several files are written at a time.
+            writing = [
+                pool.submit(
+                    _write,
+                    connection.cursor(),
+                    folder / str(year) / source,
+                    style_of(source, elapsed),
+                    f"{year}年度",
+                    imprint,
+                )
+                for source in sources
+            ]
+            for each in writing:
+                each.result()
 
 
-def _write_styled(connection: duckdb.DuckDBPyConnection, stem: Path, period: str, elapsed: int, imprint: str) -> None:
-    """Write the source ``stem`` is named after in this year's style; nothing where it has no rows."""
-    cursor = connection.execute(_sql(f"sources/{stem.name}"))
-    columns = [column[0] for column in cursor.description or ()]
-    rows = cursor.fetchall()
-    if not rows:
-        return
-    described = connection.execute("SELECT town_name, town_code, short_name, kind, district FROM unit").fetchall()
-    units = {name: Unit(*more) for name, *more in described}
-    styles = STYLES[stem.name]
-    style = styles[elapsed % len(styles)]
-    write_as_offices_do(stem, load_contracts()[stem.name], columns, rows, style, units, period, imprint)
+def _write(connection: duckdb.DuckDBPyConnection, stem: Path, style: Style | None, period: str, imprint: str) -> None:
+    """Write the source ``stem`` is named after: in a style, or as CSV in UTF-8 straight from the database.
 
-
-def _write_plain(connection: duckdb.DuckDBPyConnection, stem: Path) -> None:
-    """Write the source ``stem`` is named after as CSV in UTF-8, straight from the database."""
+    A source in a style that has no rows in the year is not delivered.
+    """
     contract = load_contracts()[stem.name]
     query = _sql(f"sources/{stem.name}")
     columns = [row[0] for row in connection.execute(f"DESCRIBE {query}").fetchall()]
-    headed = ", ".join(f'"{name}" AS "{contract.field(name).title}"' for name in columns)
-    path = str(stem.with_suffix(".csv")).replace("'", "''")
-    connection.execute(f"COPY (SELECT {headed} FROM ({query})) TO '{path}' (FORMAT csv, HEADER)")
+    if style is None:
+        headed = ", ".join(f'"{name}" AS "{contract.field(name).title}"' for name in columns)
+        path = str(stem.with_suffix(".csv")).replace("'", "''")
+        connection.execute(f"COPY (SELECT {headed} FROM ({query})) TO '{path}' (FORMAT csv, HEADER)")
+    elif rows := connection.execute(query).fetchall():
+        described = connection.execute("SELECT town_name, town_code, short_name, kind, district FROM unit").fetchall()
+        units = {name: Unit(*more) for name, *more in described}
+        write_as_offices_do(stem, contract, columns, rows, Office(style, units, period, imprint))
 
 
 def _sql(name: str) -> str:

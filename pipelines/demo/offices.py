@@ -1,4 +1,4 @@
-"""Writing deliveries the way offices do: other encodings, titles, units, totals, notes, merged cells, text for numbers."""
+"""Writing deliveries the way offices do: encodings, titles, units, totals, notes, merged cells, numbers as text."""
 
 from __future__ import annotations
 
@@ -121,13 +121,31 @@ STYLES: dict[str, tuple[Style, ...]] = {
 
 
 @dataclass(frozen=True)
+class Office:
+    """Who sends a source.
+
+    Attributes:
+        style: how it writes.
+        units: the towns by name.
+        period: what its title says the table is about; '' for the register, which is of no year.
+        imprint: the note that says where the figures come from.
+    """
+
+    style: Style
+    units: Mapping[str, Unit]
+    period: str
+    imprint: str
+
+
+@dataclass(frozen=True)
 class Table:
-    """A table as it will be written: every row of the sheet, top to bottom.
+    """A table as it will be written.
 
     Attributes:
         above, below: lines of text above the header and below the last row.
-        header, rows: cells; ``totals`` of the rows, counted from 0, add up others.
-        merged: the column, counted from 0, in which equal neighbours share a cell.
+        header, rows: its cells.
+        totals: the rows, counted from 0, that add up others.
+        merged: the column, counted from 0, in which equal neighbours share a cell; None where cells are not merged.
     """
 
     above: list[str]
@@ -139,35 +157,30 @@ class Table:
 
 
 def write_as_offices_do(
-    stem: Path, contract: Contract, columns: Sequence[str], rows: Sequence[Row], style: Style, units: Mapping[str, Unit],
-    period: str, imprint: str,
-) -> None:  # fmt: skip
-    """Write the rows of one source to ``stem`` with the suffix of its style.
-
-    ``columns`` are the fields of each row, ``units`` the towns by name. ``period`` is what the title says they are
-    about (nothing for the register); ``imprint`` is the note that says where they come from.
-    """
+    stem: Path, contract: Contract, columns: Sequence[str], rows: Sequence[Row], office: Office
+) -> None:
+    """Write the rows of one source, whose fields are ``columns``, to ``stem`` with the suffix of the office's style."""
     fields = [contract.field(name) for name in columns]
-    title = f"{period}{contract.title}"
-    if style.sheet_per_town:
+    title = f"{office.period}{contract.title}"
+    if office.style.sheet_per_town:
         town = columns.index("town")
         tables = {
-            name: _table(contract, fields, list(group), style, units, f"{name}{title}", imprint)
+            name: _table(f"{name}{title}", contract, fields, list(group), office)
             for name, group in groupby(rows, key=lambda row: str(row[town]))
         }
     else:
-        tables = {contract.title: _table(contract, fields, rows, style, units, f"{CITY}{title}", imprint)}
-    if style.file == "xlsx":
-        stem.with_suffix(".xlsx").write_bytes(_workbook(tables, imprint))
+        tables = {contract.title: _table(f"{CITY}{title}", contract, fields, rows, office)}
+    if office.style.file == "xlsx":
+        stem.with_suffix(".xlsx").write_bytes(_workbook(tables, office.imprint))
     else:
         for table in tables.values():
-            stem.with_suffix(".csv").write_bytes(_text(table).encode(style.file))
+            stem.with_suffix(".csv").write_bytes(_text(table).encode(office.style.file))
 
 
 def _table(
-    contract: Contract, fields: Sequence[ContractField], rows: Sequence[Row], style: Style, units: Mapping[str, Unit],
-    heading: str, imprint: str,
-) -> Table:  # fmt: skip
+    title: str, contract: Contract, fields: Sequence[ContractField], rows: Sequence[Row], office: Office
+) -> Table:
+    style = office.style
     left_out = {"" if style.has_year else "year", "town" if style.sheet_per_town else ""}
     kept = [at for at, field in enumerate(fields) if field.name not in left_out]
     # The column that says what a row is about, and so where 合计 stands.
@@ -176,69 +189,63 @@ def _table(
     def added_up(label: str, summed: Sequence[Row]) -> list[Any]:
         cells: list[Any] = []
         for at in kept:
-            field = fields[at]
             if at == lead:
                 cells.append(label)
-            elif field.additive:
-                cells.append(_cell(sum(row[at] for row in summed if row[at] is not None), field, style, units))
+            elif fields[at].additive:
+                cells.append(_cell(sum(row[at] for row in summed if row[at] is not None), fields[at], office))
             else:
-                cells.append(summed[0][at] if field.name == "year" else None)
+                cells.append(summed[0][at] if fields[at].name == "year" else None)
         return cells
 
     written: list[list[Any]] = []
     totals: set[int] = set()
-    for district, group in groupby(rows, key=lambda row: units[row[lead]].district if style.subtotals else ""):
+    for district, group in groupby(rows, key=lambda row: office.units[row[lead]].district if style.subtotals else ""):
         members = list(group)
-        written += [[_cell(row[at], fields[at], style, units) for at in kept] for row in members]
+        written += [[_cell(row[at], fields[at], office) for at in kept] for row in members]
         if style.subtotals:
             totals.add(len(written))
             written.append(added_up(f"{district}小计", members))
     if style.total:
         totals.add(len(written))
         written.append(added_up("合计", rows))
-    header = [_header(fields[at], style) for at in kept]
+    header = [fields[at].aliases[0] if style.aliases and fields[at].aliases else fields[at].title for at in kept]
     if style.numbered:
         header.insert(0, "序号")
         written = [[None if at in totals else at + 1, *cells] for at, cells in enumerate(written)]
-    has_lines = style.titled or style.file == "xlsx"
-    counted = dict.fromkeys(_UNITS[field.unit] for field in fields if field.unit in _UNITS)
+
+    above, below = [], [f"注：{office.imprint}"]
+    if style.titled or style.file == "xlsx":
+        above.append(f"{title}（合成数据 synthetic data）")
+        if counted := dict.fromkeys(_UNITS[field.unit] for field in fields if field.unit in _UNITS):
+            above.append(f"单位：{'、'.join(counted)}")
+        below.append(f"填表人：{contract.title}经办岗　审核：{contract.title}负责人")
     return Table(
-        above=[f"{heading}（合成数据 synthetic data）", *([f"单位：{'、'.join(counted)}"] if counted else [])]
-        if has_lines
-        else [],
-        header=header,
-        rows=written,
-        totals=frozenset(totals),
-        below=[f"注：{imprint}", *([f"填表人：{contract.title}经办岗　审核：{contract.title}负责人"] if has_lines else [])],
-        merged=kept.index(lead) if style.merged else None,
+        above, header, written, frozenset(totals), below, kept.index(lead) + style.numbered if style.merged else None
     )
 
 
-def _header(field: ContractField, style: Style) -> str:
-    return field.aliases[0] if style.aliases and field.aliases else field.title
-
-
-def _cell(value: Any, field: ContractField, style: Style, units: Mapping[str, Unit]) -> Any:
-    """A value as the style writes it; a figure that is not reported is a dash."""
+def _cell(value: Any, field: ContractField, office: Office) -> Any:
+    """A value as the office writes it; a figure that is not reported is a dash."""
+    style = office.style
+    written = value
     match value:
         case None:
-            return "—" if field.additive else None
+            written = "—" if field.additive else None
         case bool():
-            return style.flags[0] if value else style.flags[1]
+            written = style.flags[0] if value else style.flags[1]
         case datetime.date():
-            return _date(value, style)
+            written = _date(value, style)
         case int() | Decimal() if field.unit == "percent":
-            return f"{value}%"
+            written = f"{value}%"
         case int() if field.unit == "month" and style.file == "xlsx":
-            return f"{value}月"
+            written = f"{value}月"
         case int() | Decimal() if field.additive and style.numbers == "thousands":
-            return f"{value:,}"
+            written = f"{value:,}"
         case int() if field.additive and style.numbers == "full_width":
-            return str(value).translate(_FULL_WIDTH)
+            written = str(value).translate(_FULL_WIDTH)
         case str() if field.name == "town":
-            return _town(value, units[value], style)
-        case _:
-            return value
+            written = _town(value, office.units[value], style)
+    return written
 
 
 def _date(day: datetime.date, style: Style) -> Any:

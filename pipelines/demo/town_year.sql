@@ -23,7 +23,7 @@ WITH this_year AS (
 levelled AS (
     SELECT
         *,
-        between(6800, steady_level + draw_around(key, 'shock', 200), 9850) AS level
+        clipped(6800, steady_level + draw_around(key, 'shock', 200), 9850) AS level
     FROM this_year
 )
 

@@ -17,8 +17,8 @@ dealt AS (
     SELECT
         *,
         [
-            7300, 7600, 7900, 8100, 8250, 8400, 8480, 8550, 8600, 8650, 8700,
-            8750, 8800, 8850, 8900, 8950, 9000, 9100, 9220, 9350, 9480, 9620
+            7420, 7720, 7980, 8180, 8330, 8450, 8520, 8580, 8640, 8700, 8750,
+            8800, 8850, 8900, 8960, 9020, 9090, 9170, 9270, 9390, 9500, 9620
         ] AS levels,
         '云霁岚汐澜蓁漪沚洄浔沼汀鹤雁鹿鹭兰蓼苇荻枫桐栗梅竹菱荷芷蕙榆樟桂棠砚屿墩' AS letters,
         (22 * row_number() OVER block - 11) // count(*) OVER (PARTITION BY number // 22) AS rank_in_block
@@ -30,7 +30,7 @@ named AS (
     SELECT
         *,
         levels[rank_in_block + 1] AS level,
-        draw(key, 'trend', 150) - 30 AS trend,
+        draw(key, 'trend', 110) - 10 + (9000 - levels[rank_in_block + 1]) // 30 AS trend,
         place < 6 AS is_street,
         format(
             '99{:02d}{:02d}', district_number // 90 + 1, district_number % 90 + 1

@@ -43,30 +43,31 @@ kinds AS (
                 'kind': '分析材料', 'place': 4, 'times': analyses, 'evidence': '报送回执',
                 'titles': ['居民养老保险运行分析', '扩面征缴形势分析', '基金支付情况分析']
             }
-        ], max_depth := 2)
+        ]) AS kept
     FROM counted
 ),
 
 held AS (
     SELECT
         *,
-        unnest(range(times)) AS time
+        unnest(range(kept.times)) AS time
     FROM kinds
 )
 
 SELECT
     year,
     town_name AS town,
-    kind,
+    kept.kind,
     -- Spread over the year: one in each of equal spans.
     make_date(year, 1, 1) + cast(
-        (time * 360 // times) + draw(key, 'held on', 360 // times, number := place * 100 + time) AS INTEGER
+        time * 360 // kept.times
+        + draw(key, 'held on', 360 // kept.times, number := kept.place * 100 + time) AS INTEGER
     ) AS held_on,
     format(
         '{}（第{}{}）',
-        titles[draw(key, 'subject', 3, number := place * 100 + time) + 1],
+        kept.titles[draw(key, 'subject', 3, number := kept.place * 100 + time) + 1],
         time + 1,
-        CASE kind WHEN '培训' THEN '期' WHEN '会议' THEN '次' ELSE '篇' END
+        CASE kept.kind WHEN '培训' THEN '期' WHEN '会议' THEN '次' ELSE '篇' END
     ) AS title,
-    evidence
+    kept.evidence
 FROM held

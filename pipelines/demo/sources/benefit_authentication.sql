@@ -1,7 +1,7 @@
 WITH certified AS (
     SELECT
         *,
-        recipients - share(recipients, greatest(0, slack // 5 - 50 + draw_around(key, 'uncertified', 60))) AS certified
+        recipients - share(recipients, greatest(0, slack // 7 - 40 + draw_around(key, 'uncertified', 60))) AS certified
     FROM town_year
 )
 

@@ -2,7 +2,7 @@ WITH sampled AS (
     SELECT
         *,
         200 + participants // 20 AS checked,
-        greatest(10, slack // 6 + draw_around(key, 'records wrong', 60)) AS wrong_share
+        greatest(10, slack // 8 + draw_around(key, 'records wrong', 60)) AS wrong_share
     FROM town_year
 )
 

@@ -11,7 +11,7 @@ filed AS (
         *,
         draw(key, 'month not reported', 150, number := month) > 0 AS is_reported,
         employers * (1000 + 2 * month) // 1000 AS units,
-        between(
+        clipped(
             2000,
             level - 1800 + 520 * elapsed + 20 * month + draw_around(key, 'filed online', 150, number := month),
             9950

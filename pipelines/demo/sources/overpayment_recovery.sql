@@ -8,7 +8,7 @@ WITH drawn AS (
         END AS overpaid,
         CASE
             WHEN draw(key, 'all recovered', 100) < 55 THEN 10000
-            ELSE 10000 - 100 * draw(key, 'unrecovered', 2 + slack // 60)
+            ELSE 10000 - 100 * draw(key, 'unrecovered', 2 + slack // 80)
         END AS recovered_share
     FROM town_year
 )

@@ -3,7 +3,7 @@ WITH planned AS (
         *,
         participants * 94 // 100 AS due,
         participants * 4 // 100 + 20 AS new_entrants_planned,
-        greatest(20, slack * 4 // 10 + draw_around(key, 'lapsed', 100)) AS lapsed_share
+        greatest(20, slack // 3 + draw_around(key, 'lapsed', 100)) AS lapsed_share
     FROM town_year
 ),
 

@@ -18,9 +18,9 @@ checked AS (
 matched AS (
     SELECT
         *,
-        between(0, slack // 11 - 20 + draw_around(key, 'persons differ', 60, number := month * 3 + party), 9000)
+        clipped(0, slack // 12 - 20 + draw_around(key, 'persons differ', 60, number := month * 3 + party), 9000)
             AS persons_differ,
-        between(0, slack // 11 - 20 + draw_around(key, 'payments differ', 60, number := month * 3 + party), 9000)
+        clipped(0, slack // 12 - 20 + draw_around(key, 'payments differ', 60, number := month * 3 + party), 9000)
             AS payments_differ
     FROM checked
 )

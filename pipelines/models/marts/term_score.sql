@@ -85,15 +85,15 @@ worded AS (
             WHEN unit = 'flag' THEN CASE WHEN numerator > 0 THEN '有' ELSE '无' END
             WHEN unit = 'percent'
                 THEN
-                    regexp_replace(cast(numerator AS VARCHAR), '\.?0+$', '')
-                    || '/' || regexp_replace(cast(denominator AS VARCHAR), '\.?0+$', '')
+                    coalesce(regexp_replace(cast(numerator AS VARCHAR), '\.?0+$', ''), '—')
+                    || '/' || coalesce(regexp_replace(cast(denominator AS VARCHAR), '\.?0+$', ''), '—')
                     || coalesce(' = ' || regexp_replace(cast(value * 100 AS VARCHAR), '\.?0+$', '') || '%', '')
             WHEN unit = 'ratio'
                 THEN
-                    regexp_replace(cast(numerator AS VARCHAR), '\.?0+$', '')
-                    || '/' || regexp_replace(cast(denominator AS VARCHAR), '\.?0+$', '')
+                    coalesce(regexp_replace(cast(numerator AS VARCHAR), '\.?0+$', ''), '—')
+                    || '/' || coalesce(regexp_replace(cast(denominator AS VARCHAR), '\.?0+$', ''), '—')
                     || coalesce(' = ' || regexp_replace(cast(value AS VARCHAR), '\.?0+$', ''), '')
-            ELSE regexp_replace(cast(numerator AS VARCHAR), '\.?0+$', '')
+            ELSE coalesce(regexp_replace(cast(numerator AS VARCHAR), '\.?0+$', ''), '—')
         END AS figure_text,
         CASE WHEN direction = 'at_most' THEN '≤' ELSE '≥' END
         || CASE

@@ -54,8 +54,10 @@ standing AS (
             WHEN kind IN ('judged', 'bonus') AND score_n IS NOT NULL THEN 'judged'
             WHEN kind = 'judged' OR is_withheld THEN 'missing'
             WHEN kind = 'bonus' THEN 'not_applicable'
-            WHEN n IS NULL OR d IS NULL THEN 'missing'
+            -- Nobody to serve, nothing wrongly drawn, no staff: that is known whatever stands above the line.
             WHEN d = 0 AND zero_denominator IN ('missing', 'not_applicable') THEN zero_denominator
+            WHEN d = 0 THEN 'scored'
+            WHEN n IS NULL OR d IS NULL THEN 'missing'
             ELSE 'scored'
         END AS status,
         CASE

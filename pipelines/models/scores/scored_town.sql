@@ -47,10 +47,17 @@ totalled AS (
 ),
 
 graded_on AS (
+    -- Both branches in hundredths: a whole number beside a decimal would have the database drop the decimals.
     SELECT
         *,
-        CASE WHEN grade_gap = 'half_up' THEN floor(total_low + 0.5) ELSE total_low END AS graded_low,
-        CASE WHEN grade_gap = 'half_up' THEN floor(total_high + 0.5) ELSE total_high END AS graded_high
+        CASE
+            WHEN grade_gap = 'half_up' THEN cast(floor(total_low + 0.5) AS DECIMAL(9, 2))
+            ELSE cast(total_low AS DECIMAL(9, 2))
+        END AS graded_low,
+        CASE
+            WHEN grade_gap = 'half_up' THEN cast(floor(total_high + 0.5) AS DECIMAL(9, 2))
+            ELSE cast(total_high AS DECIMAL(9, 2))
+        END AS graded_high
     FROM totalled
 ),
 

@@ -1,0 +1,83 @@
+"""The command as a user meets it: exit codes, messages that say what to mend, and no wait for help."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from conftest import ROOT
+
+
+def _kaohe(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    command = "import sys; sys.argv[0] = 'kaohe'; from pipelines.cli import main; main()"
+    return subprocess.run(
+        [sys.executable, "-c", command, *arguments], capture_output=True, text=True, cwd=cwd, check=False
+    )
+
+
+def test_help_needs_none_of_the_heavy_libraries() -> None:
+    code = (
+        "import sys; from typer.testing import CliRunner; from pipelines.cli import app; "
+        "result = CliRunner().invoke(app, ['--help']); assert 'run' in result.output; "
+        "print([name for name in ('duckdb', 'pandas', 'great_expectations', 'sqlglot', 'pyarrow') if name in sys.modules])"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "[]"
+
+
+def test_a_command_not_understood_leaves_with_2() -> None:
+    assert _kaohe("run", "--no-such-option").returncode == 2
+    assert _kaohe("demo", "--years", "next").returncode == 2
+
+
+def test_a_file_that_is_no_delivery_leaves_with_3_and_says_what_to_do(tmp_path: Path) -> None:
+    raw = tmp_path / "raw"
+    (raw / "2013").mkdir(parents=True)
+    (raw / "2013" / "随便.csv").write_text("a,b\n1,2\n", encoding="utf-8")
+    told = _kaohe("run", "--raw", str(raw), "--marts", str(tmp_path / "m"), "--warehouse", str(tmp_path / "w.duckdb"))
+    assert told.returncode == 3
+    assert told.stdout == ""
+    for said in ("2013/随便.csv", "towns.csv", "→"):
+        assert said in told.stderr
+    assert "Traceback" not in told.stderr
+    assert not (tmp_path / "m").exists()
+
+
+def test_every_bad_cell_is_named_in_one_pass_and_nothing_is_published(tmp_path: Path) -> None:
+    raw = shutil.copytree(ROOT / "data" / "raw", tmp_path / "raw")
+    (raw / "2014" / "citizen_card-坏.csv").write_text(
+        "镇街,应发卡人数,持卡人数,申领数,按时制卡数\n没有镇,1,1,1,1\n990101001,12.5,1,１０,11\n", encoding="utf-8"
+    )
+    told = _kaohe("check", "--raw", str(raw), "--warehouse", str(tmp_path / "w.duckdb"), "--lang", "en")
+    assert told.returncode == 5
+    for said in (
+        "2014/citizen_card-坏.csv line 2",
+        "没有镇",
+        "nearest",
+        "2014/citizen_card-坏.csv line 3",
+        "12.5",
+        "citizen_card.not_above.on_time",
+    ):
+        assert said in told.stderr, said
+    assert "Traceback" not in told.stderr
+
+
+def test_lint_of_the_rubric_passes() -> None:
+    assert _kaohe("rubric", "lint").returncode == 0
+
+
+def test_an_internal_fault_leaves_with_70_and_a_traceback_only_on_demand(tmp_path: Path) -> None:
+    code = (
+        "import sys; from pipelines import run; run.run = lambda *_: 1 / 0; sys.argv = ['kaohe', 'run'] + sys.argv[1:]; "
+        "from pipelines.cli import main; main()"
+    )
+    plain = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert plain.returncode == 70
+    assert "Traceback" not in plain.stderr
+    traced = subprocess.run(
+        [sys.executable, "-c", code, "--debug"], capture_output=True, text=True, cwd=tmp_path, check=False
+    )
+    assert traced.returncode == 70
+    assert "ZeroDivisionError" in traced.stderr
