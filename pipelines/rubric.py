@@ -9,16 +9,27 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
+from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 from itertools import pairwise, product
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    TypeAdapter,
+    ValidationError,
+    WithJsonSchema,
+)
 from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.constructor import RoundTripConstructor
 from ruamel.yaml.error import YAMLError
 
@@ -29,21 +40,64 @@ if TYPE_CHECKING:
 
 IN_FORCE = "in_force"
 
-_NUMBER = re.compile(r"(?P<value>[0-9]+(\.[0-9]+)?)(?P<percent>%)?(/(?P<divisor>[1-9][0-9]*))?")
+# Numbers and text ----------------------------------------------------------------------------------------------------
+
+_NUMBER = re.compile(r"(?P<value>[0-9]+(\.[0-9]+)?)((?P<percent>%)|/(?P<divisor>[1-9][0-9]*))?")
+_FIGURE = re.compile(r"(?P<numerator>[0-9]+(\.[0-9]+)?)(/(?P<denominator>[0-9]+(\.[0-9]+)?))?")
 
 
-def exact(value: object) -> Fraction:
+def exact(written: object) -> Fraction:
     """The number a text such as ``3``, ``0.5``, ``99%`` or ``1/3`` names, exactly. ValueError for anything else."""
-    match = _NUMBER.fullmatch(str(value))
-    if not match or isinstance(value, float):
-        raise ValueError(f"{value!r} is no number such as 3, 0.5, 99% or 1/3")
-    number = Fraction(match["value"]) / (100 if match["percent"] else 1)
-    return number / int(match["divisor"] or 1)
+    match = _NUMBER.fullmatch(written) if isinstance(written, str) else None
+    if not match:
+        raise ValueError(f"{written!r} is no number such as 3, 0.5, 99% or 1/3")
+    return Fraction(match["value"]) / (100 if match["percent"] else int(match["divisor"] or 1))
 
 
-Number = Annotated[Fraction, BeforeValidator(exact)]
-Direction = Literal["at_least", "at_most"]
-ZeroDenominator = Literal["missing", "not_applicable", "full", "failed"]
+def figure(written: object) -> tuple[Fraction, Fraction] | None:
+    """Numerator and denominator of ``58/100``, of a count such as ``3`` (over 1), or None for ``missing``.
+
+    ValueError for anything else. The two are kept as written: ``0/0`` is nothing done of nothing due.
+    """
+    if written == "missing":
+        return None
+    match = _FIGURE.fullmatch(written) if isinstance(written, str) else None
+    if not match:
+        raise ValueError(f"{written!r} is no figure such as 58/100, 3 or missing")
+    return Fraction(match["numerator"]), Fraction(match["denominator"] or 1)
+
+
+def _positive(number: Fraction) -> Fraction:
+    if number <= 0:
+        raise ValueError(f"{number} should be above 0")
+    return number
+
+
+def _hundredths(number: Fraction) -> Fraction:
+    if 100 % number.denominator:
+        raise ValueError("points have two decimals at most")
+    return number
+
+
+_AS_NUMBER = WithJsonSchema({"type": ["number", "string"], "description": "3, 0.5, 99% or 1/3: exact as written"})
+_AS_NAME = WithJsonSchema({"type": ["string", "number"]})
+_AS_FIGURE = WithJsonSchema({"type": ["string", "number"], "description": "58/100, 3 or missing"})
+
+Number = Annotated[Fraction, BeforeValidator(exact), _AS_NUMBER]
+Positive = Annotated[Fraction, BeforeValidator(exact), AfterValidator(_positive), _AS_NUMBER]
+Points = Annotated[Fraction, BeforeValidator(exact), AfterValidator(_hundredths), _AS_NUMBER]
+SomePoints = Annotated[Points, AfterValidator(_positive)]
+Figure = Annotated[tuple[Fraction, Fraction] | None, BeforeValidator(figure), _AS_FIGURE]
+Name = Annotated[str, Field(min_length=1), _AS_NAME]
+Words = Annotated[str, Field(min_length=1)]
+
+#: What a field that follows an interpretation looks like to an editor.
+_BY_INTERPRETATION = {
+    "type": "object",
+    "required": ["interpretation"],
+    "properties": {"interpretation": {"type": "string"}},
+    "description": "{interpretation: id} or {interpretation: id, option: value, …}",
+}
 
 
 class _Closed(BaseModel):
@@ -51,94 +105,88 @@ class _Closed(BaseModel):
 
 
 class Text(_Closed):
-    """The same in both languages."""
+    """The same words in Chinese and in English."""
 
-    zh: str
-    en: str
+    zh: Words
+    en: Words
+
+
+# Terms ---------------------------------------------------------------------------------------------------------------
+
+Direction = Literal["at_least", "at_most"]
+ZeroDenominator = Literal["missing", "not_applicable", "full", "failed"]
 
 
 class Shortfall(_Closed):
-    """Every step the figure lies short of its target takes points, up to ``cap``; past ``cliff`` all is lost."""
+    """Every step the figure falls short of its target takes points.
+
+    Attributes:
+        part_step: what a part of a step counts: nothing (``whole``), a step (``started``) or its part (``pro_rata``).
+        cap: the most this term takes; without one, the item's pool is the limit.
+        cliff: a figure strictly worse than this takes all the term can take, at once.
+    """
 
     kind: Literal["shortfall"]
-    indicator: str
+    indicator: Name
     direction: Direction = "at_least"
     target: Number
-    step: Number
-    loss_per_step: Number
+    step: Positive
+    loss_per_step: Positive
     part_step: Literal["whole", "started", "pro_rata"]
-    cap: Number | None = None
-    cliff: Number | None = None
-    zero_denominator: ZeroDenominator = "missing"
+    cap: SomePoints | None = None
+    cliff: Positive | None = None
+    zero_denominator: ZeroDenominator | None = None
 
-    def worst_loss(self, available: Fraction) -> Fraction:
-        """What it takes at the worst figure there can be."""
-        most = available if self.cap is None else self.cap
-        if self.direction == "at_most" or self.cliff is not None:
-            return most
-        steps = self.target / self.step
+    def loss_at(self, value: Fraction) -> Fraction:
+        """What a figure of ``value`` takes, before cap, cliff and pool."""
+        short = value - self.target if self.direction == "at_most" else self.target - value
+        steps = max(short, Fraction(0)) / self.step
         if self.part_step != "pro_rata":
             steps = Fraction(steps.__floor__() if self.part_step == "whole" else steps.__ceil__())
-        return min(most, steps * self.loss_per_step) if self.cap is not None else steps * self.loss_per_step
+        return steps * self.loss_per_step
 
 
 class Proportion(_Closed):
-    """Points times what was achieved of the target, or nothing below the target."""
+    """Points times what was achieved of the target (``linear``), or nothing below it (``nothing``)."""
 
     kind: Literal["proportion"]
-    indicator: str
+    indicator: Name
     direction: Direction = "at_least"
-    target: Number
-    points: Number
+    target: Positive
+    points: SomePoints
     below_target: Literal["linear", "nothing"]
-    zero_denominator: ZeroDenominator = "missing"
-
-    def worst_loss(self, available: Fraction) -> Fraction:  # noqa: ARG002 - one signature for every kind
-        """What it takes at the worst figure there can be."""
-        return self.points
+    zero_denominator: ZeroDenominator | None = None
 
 
 class Tier(_Closed):
-    """From this figure up, these points."""
+    """One tier: the figure from which on it holds, and what it gives."""
 
     at_least: Number
-    points: Number
+    points: Points
 
 
 class Tiers(_Closed):
     """The points of the highest tier the figure reaches."""
 
     kind: Literal["tiers"]
-    indicator: str
-    points: Number
-    tiers: tuple[Tier, ...]
-    zero_denominator: ZeroDenominator = "missing"
-
-    def worst_loss(self, available: Fraction) -> Fraction:  # noqa: ARG002
-        """What it takes at the worst figure there can be."""
-        return self.points - min((tier.points for tier in self.tiers), default=Fraction(0))
+    indicator: Name
+    points: SomePoints
+    tiers: Annotated[tuple[Tier, ...], Field(min_length=2)]
+    zero_denominator: ZeroDenominator | None = None
 
 
 class Flag(_Closed):
-    """Something that is there (1) or takes ``points`` (0)."""
+    """Something that is there (1), or takes ``points`` (0)."""
 
     kind: Literal["flag"]
-    indicator: str
-    points: Number
-
-    def worst_loss(self, available: Fraction) -> Fraction:  # noqa: ARG002
-        """What it takes at the worst figure there can be."""
-        return self.points
+    indicator: Name
+    points: SomePoints
 
 
 class Judged(_Closed):
-    """An assessor decides."""
+    """An assessor decides how much of the item's points is given."""
 
     kind: Literal["judged"]
-
-    def worst_loss(self, available: Fraction) -> Fraction:
-        """What it takes at the worst judgement there can be."""
-        return available
 
 
 class Bonus(_Closed):
@@ -146,87 +194,108 @@ class Bonus(_Closed):
 
     kind: Literal["bonus"]
 
-    def worst_loss(self, available: Fraction) -> Fraction:  # noqa: ARG002
-        """Nothing is ever taken."""
-        return Fraction(0)
-
 
 class Condition(_Closed):
     """A target that carries no points: met or not met."""
 
     kind: Literal["condition"]
-    indicator: str
+    indicator: Name
     direction: Direction = "at_least"
     target: Number
-    zero_denominator: ZeroDenominator = "missing"
-
-    def worst_loss(self, available: Fraction) -> Fraction:  # noqa: ARG002
-        """Nothing is ever taken."""
-        return Fraction(0)
+    zero_denominator: ZeroDenominator | None = None
 
 
 Term = Annotated[Shortfall | Proportion | Tiers | Flag | Judged | Bonus | Condition, Field(discriminator="kind")]
 _TERM: TypeAdapter[Term] = TypeAdapter(Term)
+_TERM_KINDS = (Shortfall, Proportion, Tiers, Flag, Judged, Bonus, Condition)
+
+
+def worst_loss(term: Term, available: Fraction) -> Fraction:
+    """What ``term`` takes of an item with ``available`` points at the worst figure or judgement there can be."""
+    match term:
+        case Shortfall():
+            pool = term.cap or available
+            if term.direction == "at_most" or term.cliff is not None:
+                return pool
+            return min(term.cap or term.loss_at(Fraction(0)), term.loss_at(Fraction(0)))
+        case Tiers():
+            return term.points - min(tier.points for tier in term.tiers)
+        case Proportion() | Flag():
+            return term.points
+        case Judged():
+            return available
+        case Bonus() | Condition():
+            return Fraction(0)
+
+
+# An edition ----------------------------------------------------------------------------------------------------------
 
 
 class Item(_Closed):
-    """One item of the rubric. ``terms`` and ``bars`` are as written; a scenario resolves them."""
+    """One item of the rubric, ``terms`` and ``bars`` as written: a scenario resolves them.
 
-    item: str
-    clause: str
+    Attributes:
+        basis: what the document gives: target and deduction (``stated``), a target without a deduction
+            (``target_only``), a matter for an assessor (``judged``), or points whose wording is lost (``lost``).
+        shown: indicators an assessor is shown beside the item.
+        bars: the grade, and with it every better one, that the item bars where it is a condition that is not met.
+    """
+
+    item: Name
+    clause: Words
     basis: Literal["stated", "target_only", "judged", "lost"]
     kind: Literal["scored", "bonus", "condition"] = "scored"
-    points: Number = Fraction(0)
+    points: Points = Fraction(0)
     title: Text
     requirement: Text
-    shown: tuple[str, ...] = ()
-    bars: Any = None
+    shown: tuple[Name, ...] = ()
+    bars: Annotated[Any, WithJsonSchema({"anyOf": [{"type": ["string", "null"]}, _BY_INTERPRETATION]})] = None
     terms: Annotated[tuple[dict[str, Any], ...], Field(min_length=1)]
 
 
 class Section(_Closed):
-    """A section of an area and its items."""
+    """A section: its items share its points."""
 
-    section: str
-    clause: str
+    section: Name
+    clause: Words
     title: Text
-    points: Number
+    points: Points
     items: Annotated[tuple[Item, ...], Field(min_length=1)]
 
 
 class Area(_Closed):
-    """One area, one file."""
+    """An area, one file."""
 
-    area: str
+    area: Name
     title: Text
-    points: Number
+    points: SomePoints
     sections: Annotated[tuple[Section, ...], Field(min_length=1)]
 
 
 class Option(_Closed):
     """One way to read an open passage."""
 
-    option: str
+    option: Name
     title: Text
 
 
 class Interpretation(_Closed):
-    """A question the text leaves open, its answers, and the one in force."""
+    """A passage the text leaves open, how it can be read, and how it is read unless somebody decides otherwise."""
 
-    interpretation: str
+    interpretation: Name
     question: Text
-    default: str
+    default: Name
     options: Annotated[tuple[Option, ...], Field(min_length=2)]
 
 
 class Band(_Closed):
-    """The totals that earn a grade."""
+    """A grade and the totals that earn it."""
 
-    grade: str
-    at_least: Number | None = None
-    above: Number | None = None
-    at_most: Number | None = None
-    below: Number | None = None
+    grade: Name
+    at_least: Points | None = None
+    above: Points | None = None
+    at_most: Points | None = None
+    below: Points | None = None
 
     def holds(self, total: Fraction) -> bool:
         """Whether ``total`` lies in the band."""
@@ -242,22 +311,30 @@ class Document(_Closed):
     """The document the edition restates."""
 
     title: Text
-    number: str
-    issued: str
+    number: Words
+    issued: date
     issuer: Text
-    replaces: str
+    replaces: Words
+
+
+#: What the models can do with a total; the values an edition may choose from.
+_TOTALS = {"grade_gap": {"none", "half_up"}, "bonus_cap": {"capped_100", "uncapped", "excluded"}}
 
 
 class Totals(_Closed):
     """How items become a graded total; each either fixed or left to an interpretation."""
 
-    grade_gap: Any
-    bonus_cap: Any
+    grade_gap: Annotated[Any, WithJsonSchema({"anyOf": [{"enum": ["none", "half_up"]}, _BY_INTERPRETATION]})]
+    bonus_cap: Annotated[
+        Any, WithJsonSchema({"anyOf": [{"enum": ["capped_100", "uncapped", "excluded"]}, _BY_INTERPRETATION]})
+    ]
 
 
-class _EditionFile(_Closed):
-    edition: str
-    points: Number
+class EditionFile(_Closed):
+    """``edition.yml``: the document, the grades and the open readings."""
+
+    edition: Name
+    points: SomePoints
     document: Document
     bands: Annotated[tuple[Band, ...], Field(min_length=1)]
     totals: Totals
@@ -265,27 +342,38 @@ class _EditionFile(_Closed):
 
 
 class Indicator(_Closed):
-    """What is measured, as defined for now."""
+    """A figure of a town: what it counts, and the source it comes from."""
 
-    indicator: str
+    indicator: Name
     title: Text
     definition: Text
     unit: Literal["percent", "count", "ratio", "flag"]
-    source: str
+    source: Name
 
 
-class _IndicatorFile(_Closed):
+class IndicatorsFile(_Closed):
+    """``indicators.yml``: the working definitions."""
+
     indicators: tuple[Indicator, ...]
 
 
 @dataclass(frozen=True)
 class Edition:
-    """One edition of the rubric, as written. ``lines`` says where (file, line) an area, section or item stands."""
+    """One edition of the rubric, as written.
 
-    head: _EditionFile
+    Attributes:
+        folder: name of the folder it was read from.
+        areas: the areas, in the order of the document.
+        area_files: the name of each area's file.
+        written: each file as read, which still knows the line of everything in it.
+    """
+
+    folder: str
+    head: EditionFile
     indicators: tuple[Indicator, ...]
     areas: tuple[Area, ...]
-    lines: Mapping[str, tuple[str, int]] = field(default_factory=dict)
+    area_files: tuple[str, ...]
+    written: Mapping[str, Any]
 
     @property
     def items(self) -> tuple[Item, ...]:
@@ -301,33 +389,60 @@ class Scenario:
     options: Mapping[str, str]
 
 
-class Given(_Closed):
-    """What an example starts from. Items it does not mention have full points, or are missing with ``others: missing``."""
+# Worked examples -----------------------------------------------------------------------------------------------------
 
-    options: dict[str, str] = {}
-    indicators: dict[str, str] = {}
-    judged: dict[str, tuple[Number, ...]] = {}
-    adjusted: dict[str, Number] = {}
+
+class Given(_Closed):
+    """What a town of an example starts from.
+
+    Attributes:
+        options: readings in force, the defaults elsewhere.
+        indicators: figures of the town; one not named is missing.
+        judged: the assessors' scores of an item; an empty list is an item not judged yet.
+        adjusted: points given to an item on review.
+        others: every other item that carries points has them in ``full``, or is ``missing``.
+    """
+
+    options: dict[str, Name] = {}
+    indicators: dict[str, Figure] = {}
+    judged: dict[str, tuple[Points, ...]] = {}
+    adjusted: dict[str, Points] = {}
     others: Literal["full", "missing"] = "full"
 
 
-class Expect(_Closed):
-    """What must come out: of ``item`` where one is named, of the town otherwise."""
+class ItemExpectation(_Closed):
+    """What must come out for one item. A field left out is not looked at; ``null`` must be empty.
 
-    item: str | None = None
-    points: Number | None = None
-    points_low: Number | None = None
-    points_high: Number | None = None
+    Attributes:
+        losses: what each term takes, exactly and before the pool ends it, in the order of the terms.
+    """
+
+    item: Name
+    status: Literal["scored", "judged", "missing", "not_applicable"] | None = None
+    points: Points | None = None
+    points_low: Points | None = None
+    points_high: Points | None = None
+    losses: tuple[Number | None, ...] = ()
     is_met: bool | None = None
-    status: str | None = None
-    bonus: Number | None = None
-    total: Number | None = None
-    total_low: Number | None = None
-    total_high: Number | None = None
-    grade: str | None = None
-    grade_low: str | None = None
-    grade_high: str | None = None
+
+
+class TownExpectation(_Closed):
+    """What must come out for the town. A field left out is not looked at; ``null`` must be empty."""
+
+    status: Literal["final", "provisional"] | None = None
+    points: Points | None = None
+    bonus: Points | None = None
+    total: Points | None = None
+    total_low: Points | None = None
+    total_high: Points | None = None
+    grade: Name | None = None
+    grade_low: Name | None = None
+    grade_high: Name | None = None
     condition_met: bool | None = None
+
+
+def _is_about(expected: Any) -> str:
+    return "about_item" if isinstance(expected, ItemExpectation) or "item" in expected else "about_town"
 
 
 class Example(_Closed):
@@ -335,53 +450,200 @@ class Example(_Closed):
 
     title: Text
     given: Given
-    expect: Expect
+    expect: Annotated[
+        Annotated[ItemExpectation, Tag("about_item")] | Annotated[TownExpectation, Tag("about_town")],
+        Discriminator(_is_about),
+    ]
 
 
-class _ExampleFile(_Closed):
+class ExamplesFile(_Closed):
+    """``examples.yml``: worked cases that run as tests."""
+
     examples: tuple[Example, ...]
+
+
+# Reading -------------------------------------------------------------------------------------------------------------
+
+#: A file name, then the keys and positions that lead to a place in it.
+_Where = tuple[str | int, ...]
 
 
 def load_edition(folder: Path) -> Edition:
     """The edition in ``folder``. KaoheError (rejected) with every problem of every file, by file, line and item."""
     problems: list[Problem] = []
-    lines: dict[str, tuple[str, int]] = {}
-    head = _read(folder / "edition.yml", _EditionFile, problems, lines)
-    indicators = _read(folder / "indicators.yml", _IndicatorFile, problems, lines)
-    areas = [_read(path, Area, problems, lines) for path in sorted(folder.glob("area-*.yml"))]
-    if not problems and head and indicators:
-        edition = Edition(head, indicators.indicators, tuple(area for area in areas if area), lines)
-        problems = [problem for item in edition.items for problem in _unresolvable(edition, item)]
+    written: dict[str, Any] = {}
+    head = _read(folder / "edition.yml", EditionFile, problems, written)
+    indicators = _read(folder / "indicators.yml", IndicatorsFile, problems, written)
+    areas = {path.name: _read(path, Area, problems, written) for path in sorted(folder.glob("area-*.yml"))}
+    whole = {name: area for name, area in areas.items() if area}
+    if head:
+        defined = indicators.indicators if indicators else ()
+        edition = Edition(folder.name, head, defined, tuple(whole.values()), tuple(whole), written)
+        problems += _problems(edition, _unresolvable(edition))
         if not problems:
             return edition
     raise KaoheError(Exit.REJECTED, f"{folder}: {len(problems)} problem(s) in the rubric", problems)
 
 
-def load_examples(folder: Path) -> tuple[Example, ...]:
+def load_examples(folder: Path) -> list[Example]:
     """The worked cases beside an edition. KaoheError (rejected) where the file is not what it should be."""
     problems: list[Problem] = []
-    found = _read(folder / "examples.yml", _ExampleFile, problems, {})
+    found = _read(folder / "examples.yml", ExamplesFile, problems, {})
     if found is None:
-        raise KaoheError(Exit.REJECTED, f"{folder}: the examples cannot be read", problems)
-    return found.examples
+        raise KaoheError(Exit.REJECTED, f"{folder}: {len(problems)} problem(s) in the examples", problems)
+    return list(found.examples)
+
+
+class _TextOnly(RoundTripConstructor):
+    """Leaves numbers and dates as the text they were written in, and notes every key written twice."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.repeated: list[tuple[int, str]] = []
+
+    def check_mapping_key(self, node: Any, key_node: Any, mapping: Any, key: Any, value: Any) -> bool:  # noqa: ARG002
+        """Whether ``key`` is new in its mapping."""
+        if key in mapping:
+            self.repeated.append((key_node.start_mark.line + 1, str(key)))
+        return key not in mapping
+
+
+for _tag in ("int", "float", "timestamp"):
+    _TextOnly.add_constructor(f"tag:yaml.org,2002:{_tag}", lambda self, node: self.construct_scalar(node))
+
+_Model = TypeVar("_Model", bound=BaseModel)
+
+#: What is wrong with the shape of an entry, in Chinese, by the name pydantic gives it.
+_SHAPE_ZH = {
+    "missing": "缺少此项",
+    "extra_forbidden": "没有这一项",
+    "literal_error": "不在可选值之内",
+    "value_error": "数值写法不对",
+    "union_tag_invalid": "没有这种类型",
+    "union_tag_not_found": "未写明类型",
+    "string_too_short": "不得为空",
+    "too_short": "至少要有一项",
+}
+
+
+def _read(path: Path, model: type[_Model], problems: list[Problem], written: dict[str, Any]) -> _Model | None:
+    """One file checked against ``model``; what is wrong with it goes to ``problems`` with its line."""
+    file = f"{path.parent.name}/{path.name}"
+    yaml = YAML(typ="rt")
+    yaml.Constructor = _TextOnly
+    lines: list[str] = []
+    try:
+        text = path.read_text(encoding="utf-8")
+        lines = text.splitlines()
+        tree = yaml.load(text)
+    except (OSError, UnicodeDecodeError, YAMLError) as error:
+        mark = getattr(error, "problem_mark", None)
+        line = mark.line + 1 if mark else 1
+        told = " ".join(str(getattr(error, "problem", None) or error).split())
+        problems.append(_problem(file, line, _item_above(lines, line), "yaml", "不是可读的 YAML", told))
+        return None
+    for line, key in yaml.constructor.repeated:
+        problems.append(
+            _problem(file, line, _item_above(lines, line), "unique", f"{key} 写了两次", f"{key} is written twice")
+        )
+    written[path.name] = tree
+    try:
+        return model.model_validate(_plain(tree))
+    except ValidationError as error:
+        for each in error.errors():
+            line, name = _place(tree, each["loc"], {})
+            problems.append(_shape_problem(file, line, name, each["loc"], each))
+    return None
+
+
+def _shape_problem(file: str, line: int, item: str, path: Sequence[str | int], error: Any) -> Problem:
+    field = ".".join(str(part) for part in path)
+    told = error["msg"].removeprefix("Value error, ")
+    value = error["input"] if isinstance(error["input"], str) else ""
+    said = _SHAPE_ZH.get(error["type"], "不符合要求")
+    return _problem(file, line, item, "shape", f"{field}：{said}", f"{field}: {told}", value)
+
+
+def _item_above(lines: Sequence[str], line: int) -> str:
+    """The item a line lies in, where the file cannot be read well enough to ask its structure."""
+    named = r"^ *- \{?(?:item|section|interpretation|indicator|grade): *([^\s,}]+)"
+    found = re.findall(named, "\n".join(lines[:line]), re.MULTILINE)
+    return found[-1] if found else ""
+
+
+def _plain(written: Any) -> Any:
+    """YAML as read, without what the reader keeps beside it."""
+    if isinstance(written, Mapping):
+        return {str(key): _plain(value) for key, value in written.items()}
+    if isinstance(written, list):
+        return [_plain(value) for value in written]
+    return str(written) if isinstance(written, str) else written
+
+
+def _place(tree: Any, path: Sequence[str | int], options: Mapping[str, str]) -> tuple[int, str]:
+    """Line of the innermost thing ``path`` leads to under ``options``, and the item (or the like) it lies in."""
+    line, name, in_item = 1, "", False
+    at = tree
+    for part in (*path, None):
+        while isinstance(at, Mapping) and isinstance(at.get(options.get(at.get("interpretation", ""))), Mapping):
+            at = at[options[at["interpretation"]]]
+        if isinstance(at, Mapping):
+            for key in ("item", "section", "area", "interpretation", "indicator", "grade", "edition"):
+                if key in at and not in_item:
+                    name, in_item = str(at[key]), key == "item"
+                    break
+            if "given" in at and isinstance(at.get("title"), Mapping):
+                name = str(at["title"].get("zh", ""))
+            if part in at:
+                line, at = _marks(at).key(part)[0] + 1, at[part]
+        elif isinstance(at, list) and isinstance(part, int) and part < len(at):
+            line, at = _marks(at).item(part)[0] + 1, at[part]
+    return line, name
+
+
+def _marks(at: Any) -> Any:
+    """Where the entries of a mapping or list stand in its file, counted from 0."""
+    return at.lc
+
+
+def _problem(file: str, line: int, item: str, rule: str, zh: str, en: str, value: str = "") -> Problem:
+    return Problem(
+        file=file,
+        cell=f"line {line}",
+        column=item,
+        value=value,
+        rule=rule,
+        message_zh=zh,
+        message_en=en,
+        remedy_zh="请改正此处，再运行 kaohe rubric lint",
+        remedy_en="mend it and run kaohe rubric lint again",
+    )
+
+
+# Interpretations and scenarios ---------------------------------------------------------------------------------------
 
 
 def scenario(edition: Edition, name: str = IN_FORCE, options: Mapping[str, str] | None = None) -> Scenario:
-    """The scenario with ``options`` chosen and the defaults elsewhere. ValueError for an option there is not."""
+    """The scenario with ``options`` chosen and the defaults elsewhere. KaoheError (usage) for one there is not."""
     chosen = {each.interpretation: each.default for each in edition.head.interpretations}
-    known = {each.interpretation: {option.option for option in each.options} for each in edition.head.interpretations}
+    known = _options(edition.head)
     for interpretation, option in (options or {}).items():
         if option not in known.get(interpretation, ()):
-            raise ValueError(f"no option {option!r} of interpretation {interpretation!r}")
+            listed = "; ".join(f"{key}: {', '.join(values)}" for key, values in known.items())
+            raise KaoheError(Exit.USAGE, f"{interpretation}={option} is no reading of the rubric. There are {listed}")
         chosen[interpretation] = option
     return Scenario(name, chosen)
 
 
-def every_scenario(edition: Edition) -> Iterator[Scenario]:
-    """The full factorial of the interpretations, each named by its options."""
-    names = [each.interpretation for each in edition.head.interpretations]
-    for choice in product(*([option.option for option in each.options] for each in edition.head.interpretations)):
-        yield Scenario(";".join(choice), dict(zip(names, choice, strict=True)))
+def all_scenarios(edition: Edition) -> list[Scenario]:
+    """Every combination of options, each named by what it departs from the defaults in; the defaults are in force."""
+    defaults = {each.interpretation: each.default for each in edition.head.interpretations}
+    return [
+        Scenario(
+            ";".join(f"{key}={option}" for key, option in choice.items() if option != defaults[key]) or IN_FORCE, choice
+        )
+        for choice in _combinations(edition.head, [{"interpretation": key} for key in defaults])
+    ]
 
 
 def resolve(written: Any, options: Mapping[str, str]) -> Any:
@@ -399,42 +661,55 @@ def resolve(written: Any, options: Mapping[str, str]) -> Any:
 
 def interpretations_in(written: Any) -> set[str]:
     """Every interpretation ``written`` refers to."""
-    if isinstance(written, Mapping):
-        own = {str(written["interpretation"])} if "interpretation" in written else set()
-        return own.union(*(interpretations_in(value) for value in written.values()))
-    if isinstance(written, list | tuple):
-        return set().union(*(interpretations_in(value) for value in written))
-    return set()
+    return {str(each["interpretation"]) for _, each in _mappings(written) if "interpretation" in each}
 
 
 def terms_of(item: Item, options: Mapping[str, str]) -> list[Term]:
-    """The item's terms under ``options``. ``pydantic.ValidationError`` where one is none of the kinds."""
+    """The item's terms under ``options``."""
     return [_TERM.validate_python(resolve(term, options)) for term in item.terms]
 
 
-def schema() -> str:
-    """JSON Schema of the area files, for editors to complete from."""
-    import json
+def _mappings(written: Any, path: _Where = ()) -> Iterator[tuple[_Where, Mapping[str, Any]]]:
+    """Every mapping in ``written``, itself included, with the path to it."""
+    if isinstance(written, Mapping):
+        yield path, written
+        for key, value in written.items():
+            yield from _mappings(value, (*path, key))
+    elif isinstance(written, list | tuple):
+        for position, value in enumerate(written):
+            yield from _mappings(value, (*path, position))
 
-    from pydantic.json_schema import GenerateJsonSchema
 
-    class Exact(GenerateJsonSchema):
-        def is_instance_schema(self, schema: Any) -> dict[str, Any]:  # noqa: ARG002
-            return {"type": ["number", "string"], "description": "an exact number: 3, 0.5, 99% or 1/3"}
+def _options(head: EditionFile) -> dict[str, list[str]]:
+    return {each.interpretation: [option.option for option in each.options] for each in head.interpretations}
 
-    return json.dumps(Area.model_json_schema(schema_generator=Exact), ensure_ascii=False, indent=2) + "\n"
+
+def _combinations(head: EditionFile, written: Any) -> Iterator[dict[str, str]]:
+    """Every way to choose among the interpretations that ``written`` refers to."""
+    used = [each.interpretation for each in head.interpretations if each.interpretation in interpretations_in(written)]
+    known = _options(head)
+    for choice in product(*(known[name] for name in used)):
+        yield dict(zip(used, choice, strict=True))
+
+
+def _possible(edition: Edition, written: Any) -> set[Any]:
+    """What ``written`` can resolve to."""
+    return {resolve(written, choice) for choice in _combinations(edition.head, written)}
+
+
+# Tables --------------------------------------------------------------------------------------------------------------
 
 
 def load_into(connection: duckdb.DuckDBPyConnection, edition: Edition, scenarios: Sequence[Scenario]) -> None:
-    """Make the rubric_* tables that the models interpret, for every scenario given."""
+    """Make the rubric_* tables that the models interpret, for every scenario given; those there were are replaced."""
     tables = _tables(edition, scenarios)
-    for table, ddl in _DDL.items():
-        connection.execute(f"CREATE OR REPLACE TABLE {table} ({ddl})")
+    for table, columns in _COLUMNS.items():
+        connection.execute(f"CREATE OR REPLACE TABLE {table} ({columns})")
         _insert(connection, table, tables[table])
 
 
-_DDL = {
-    "rubric_edition": "edition VARCHAR, title_zh VARCHAR, title_en VARCHAR, number VARCHAR, issued VARCHAR, "
+_COLUMNS = {
+    "rubric_edition": "edition VARCHAR, title_zh VARCHAR, title_en VARCHAR, number VARCHAR, issued DATE, "
     "issuer_zh VARCHAR, issuer_en VARCHAR, replaces VARCHAR",
     "rubric_scenario": "scenario VARCHAR, edition VARCHAR, grade_gap VARCHAR, bonus_cap VARCHAR",
     "rubric_setting": "scenario VARCHAR, interpretation VARCHAR, option VARCHAR",
@@ -452,97 +727,91 @@ _DDL = {
     "rubric_term": "scenario VARCHAR, item VARCHAR, term VARCHAR, term_no BIGINT, kind VARCHAR, indicator VARCHAR, "
     "title_zh VARCHAR, title_en VARCHAR, points DECIMAL(6, 2), direction VARCHAR, target_n BIGINT, target_d BIGINT, "
     "step_n BIGINT, step_d BIGINT, loss_per_step_n BIGINT, loss_per_step_d BIGINT, part_step VARCHAR, cap_n BIGINT, "
-    "cap_d BIGINT, cliff_n BIGINT, cliff_d BIGINT, below_target VARCHAR, zero_denominator VARCHAR, worst_loss_n BIGINT, "
-    "worst_loss_d BIGINT, interpretations VARCHAR, clause VARCHAR",
-    "rubric_tier": "scenario VARCHAR, item VARCHAR, term VARCHAR, tier_no BIGINT, at_least_n BIGINT, at_least_d BIGINT, "
-    "points_n BIGINT, points_d BIGINT",
+    "cap_d BIGINT, cliff_n BIGINT, cliff_d BIGINT, below_target VARCHAR, zero_denominator VARCHAR, "
+    "worst_loss_n BIGINT, worst_loss_d BIGINT, interpretations VARCHAR, clause VARCHAR",
+    "rubric_tier": "scenario VARCHAR, item VARCHAR, term VARCHAR, tier_no BIGINT, at_least_n BIGINT, "
+    "at_least_d BIGINT, points_n BIGINT, points_d BIGINT",
     "rubric_band": "scenario VARCHAR, position BIGINT, grade VARCHAR, at_least DECIMAL(9, 2), above DECIMAL(9, 2), "
     "at_most DECIMAL(9, 2), below DECIMAL(9, 2)",
     "rubric_condition": "scenario VARCHAR, item VARCHAR, bars_grade VARCHAR",
 }
 
+_Rows = dict[str, list[tuple[Any, ...]]]
 
-def _tables(edition: Edition, scenarios: Sequence[Scenario]) -> dict[str, list[tuple[Any, ...]]]:
-    head = edition.head
-    document = head.document
-    rows: dict[str, list[tuple[Any, ...]]] = {table: [] for table in _DDL}
-    rows["rubric_edition"].append(
-        (head.edition, document.title.zh, document.title.en, document.number, document.issued, document.issuer.zh,
-         document.issuer.en, document.replaces)
-    )  # fmt: skip
-    for interpretation in head.interpretations:
-        for position, option in enumerate(interpretation.options, start=1):
-            rows["rubric_interpretation"].append(
-                (interpretation.interpretation, option.option, position, option.option == interpretation.default,
-                 interpretation.question.zh, interpretation.question.en, option.title.zh, option.title.en)
-            )  # fmt: skip
-    for each in edition.indicators:
-        rows["rubric_indicator"].append(
-            (
-                each.indicator,
-                each.title.zh,
-                each.title.en,
-                each.definition.zh,
-                each.definition.en,
-                each.unit,
-                each.source,
-            )
-        )
-    position = section_position = 0
-    for area_position, area in enumerate(edition.areas, start=1):
-        rows["rubric_area"].append((area.area, area_position, area.title.zh, area.title.en, _decimal(area.points)))
-        for section in area.sections:
-            section_position += 1
-            rows["rubric_section"].append(
-                (section.section, area.area, section_position, section.clause, section.title.zh, section.title.en,
-                 _decimal(section.points))
-            )  # fmt: skip
-            for item in section.items:
-                position += 1
-                rows["rubric_item"].append(
-                    (item.item, section.section, area.area, position, item.clause, item.kind, item.basis,
-                     _decimal(item.points), item.title.zh, item.title.en, item.requirement.zh, item.requirement.en)
-                )  # fmt: skip
-                rows["rubric_shown_indicator"] += [(item.item, indicator) for indicator in item.shown]
-    titles = {each.indicator: each.title for each in edition.indicators}
+
+def _tables(edition: Edition, scenarios: Sequence[Scenario]) -> _Rows:
+    rows: _Rows = {table: [] for table in _COLUMNS}
+    _add_document(rows, edition)
+    _add_items(rows, edition)
     for chosen in scenarios:
-        totals = resolve(head.totals.model_dump(), chosen.options)
-        rows["rubric_scenario"].append((chosen.name, head.edition, totals["grade_gap"], totals["bonus_cap"]))
-        rows["rubric_setting"] += [(chosen.name, name, option) for name, option in chosen.options.items()]
-        for number, band in enumerate(head.bands, start=1):
-            limits = (band.at_least, band.above, band.at_most, band.below)
-            rows["rubric_band"].append((chosen.name, number, band.grade, *map(_decimal, limits)))
-        for item in edition.items:
-            if item.kind == "condition":
-                rows["rubric_condition"].append((chosen.name, item.item, resolve(item.bars, chosen.options)))
-            for number, (written, term) in enumerate(zip(item.terms, terms_of(item, chosen.options), strict=True), 1):
-                name = f"{item.item}.{number}"
-                used = sorted(interpretations_in(written) | interpretations_in(item.bars))
-                noted = "; ".join(f"{key}={chosen.options[key]}" for key in used)
-                rows["rubric_term"].append(_term_row(chosen.name, item, name, number, term, titles, noted))
-                for tier_no, tier in enumerate(getattr(term, "tiers", ()), start=1):
-                    rows["rubric_tier"].append(
-                        (chosen.name, item.item, name, tier_no, *_parts(tier.at_least), *_parts(tier.points))
-                    )
+        _add_scenario(rows, edition, chosen)
     return rows
 
 
-def _term_row(
-    scenario_name: str, item: Item, name: str, number: int, term: Term, titles: Mapping[str, Text], noted: str
-) -> tuple[Any, ...]:
+def _add_document(rows: _Rows, edition: Edition) -> None:
+    head, document = edition.head, edition.head.document
+    title, issuer = _both(document.title), _both(document.issuer)
+    rows["rubric_edition"].append((head.edition, *title, document.number, document.issued, *issuer, document.replaces))
+    for each in head.interpretations:
+        for position, option in enumerate(each.options, start=1):
+            named = (each.interpretation, option.option, position, option.option == each.default)
+            rows["rubric_interpretation"].append((*named, *_both(each.question), *_both(option.title)))
+    rows["rubric_indicator"] += [
+        (each.indicator, *_both(each.title), *_both(each.definition), each.unit, each.source)
+        for each in edition.indicators
+    ]
+
+
+def _add_items(rows: _Rows, edition: Edition) -> None:
+    for number, area in enumerate(edition.areas, start=1):
+        rows["rubric_area"].append((area.area, number, *_both(area.title), _decimal(area.points)))
+        for section in area.sections:
+            position = len(rows["rubric_section"]) + 1
+            rows["rubric_section"].append(
+                (section.section, area.area, position, section.clause, *_both(section.title), _decimal(section.points))
+            )
+            for item in section.items:
+                position = len(rows["rubric_item"]) + 1
+                named = (item.item, section.section, area.area, position, item.clause, item.kind, item.basis)
+                told = (*_both(item.title), *_both(item.requirement))
+                rows["rubric_item"].append((*named, _decimal(item.points), *told))
+                rows["rubric_shown_indicator"] += [(item.item, indicator) for indicator in item.shown]
+
+
+def _add_scenario(rows: _Rows, edition: Edition, chosen: Scenario) -> None:
+    head = edition.head
+    totals = resolve(head.totals.model_dump(), chosen.options)
+    titles = {each.indicator: each.title for each in edition.indicators}
+    rows["rubric_scenario"].append((chosen.name, head.edition, totals["grade_gap"], totals["bonus_cap"]))
+    rows["rubric_setting"] += [(chosen.name, name, option) for name, option in chosen.options.items()]
+    for position, band in enumerate(head.bands, start=1):
+        limits = (band.at_least, band.above, band.at_most, band.below)
+        rows["rubric_band"].append((chosen.name, position, band.grade, *map(_decimal, limits)))
+    for item in edition.items:
+        if item.kind == "condition":
+            rows["rubric_condition"].append((chosen.name, item.item, resolve(item.bars, chosen.options)))
+        for number, (written, term) in enumerate(zip(item.terms, terms_of(item, chosen.options), strict=True), 1):
+            name = f"{item.item}.{number}"
+            used = sorted(interpretations_in(written) | interpretations_in(item.bars))
+            noted = "; ".join(f"{key}={chosen.options[key]}" for key in used)
+            key = (chosen.name, item.item, name)
+            rows["rubric_term"].append((*key, number, *_term_row(item, term, titles), noted, item.clause))
+            rows["rubric_tier"] += [
+                (*key, tier_no, *_parts(tier.at_least), *_parts(tier.points))
+                for tier_no, tier in enumerate(getattr(term, "tiers", ()), start=1)
+            ]
+
+
+def _term_row(item: Item, term: Term, titles: Mapping[str, Text]) -> tuple[Any, ...]:
+    """The columns of ``rubric_term`` from kind to worst_loss_d; a column its kind has no use for is empty."""
     indicator = getattr(term, "indicator", None)
-    title = titles[indicator] if indicator else item.title
-    has_target = not isinstance(term, Tiers | Judged | Bonus)
+    has_target = isinstance(term, Shortfall | Proportion | Flag | Condition)
+    pool = getattr(term, "cap", None) or getattr(term, "points", item.points)
     return (
-        scenario_name,
-        item.item,
-        name,
-        number,
         term.kind,
         indicator,
-        title.zh,
-        title.en,
-        _decimal(getattr(term, "points", item.points)),
+        *_both(titles[indicator] if indicator else item.title),
+        _decimal(pool),
         getattr(term, "direction", "at_least") if has_target else None,
         # A flag is a figure of 1 or 0 with the target 1.
         *_parts(getattr(term, "target", Fraction(1)) if has_target else None),
@@ -552,434 +821,516 @@ def _term_row(
         *_parts(getattr(term, "cap", None)),
         *_parts(getattr(term, "cliff", None)),
         getattr(term, "below_target", None),
-        getattr(term, "zero_denominator", "missing") if indicator else None,
-        *_parts(term.worst_loss(item.points)),
-        noted,
-        item.clause,
+        (getattr(term, "zero_denominator", None) or "missing") if indicator else None,
+        *_parts(worst_loss(term, item.points)),
     )
+
+
+def _both(text: Text) -> tuple[str, str]:
+    return text.zh, text.en
 
 
 def _parts(number: Fraction | None) -> tuple[int | None, int | None]:
     return (None, None) if number is None else (number.numerator, number.denominator)
 
 
-def _decimal(number: Fraction | None) -> Decimal | None:
-    """Points as a decimal with two places; the lint sees to it that none has more."""
-    return None if number is None else Decimal(number.numerator * 100 // number.denominator).scaleb(-2)
+def _decimal(points: Fraction | None) -> Decimal | None:
+    return None if points is None else Decimal(int(points * 100)).scaleb(-2)
 
 
 def _insert(connection: duckdb.DuckDBPyConnection, table: str, rows: Sequence[tuple[Any, ...]]) -> None:
-    if not rows:
-        return
-    import pyarrow
-
-    names = [row[0] for row in connection.execute(f"DESCRIBE {table}").fetchall()]
-    arriving = pyarrow.table([list(values) for values in zip(*rows, strict=True)], names=names)
-    connection.register("arriving", arriving)
-    connection.execute(f"INSERT INTO {table} SELECT * FROM arriving")
-    connection.unregister("arriving")
+    if rows:
+        # Whole columns as lists: thousands of rows in one statement, exact, and without a heavy import.
+        columns = [list(values) for values in zip(*rows, strict=True)]
+        connection.execute(f"INSERT INTO {table} SELECT {', '.join('unnest(?)' for _ in columns)}", columns)
 
 
-# Reading ---------------------------------------------------------------------------------------------------------------
+# For editors ---------------------------------------------------------------------------------------------------------
 
 
-class _TextOnly(RoundTripConstructor):
-    """Leaves numbers as the text they were written in."""
+def schema() -> str:
+    """JSON Schema of the files of an edition, for editors to complete from: the text of ``rubric/schema.json``."""
+    import json
+
+    files = (EditionFile, IndicatorsFile, Area, ExamplesFile)
+    adapters = [(model.__name__, "validation", TypeAdapter(model)) for model in (*files, *_TERM_KINDS)]
+    _, made = TypeAdapter.json_schemas(adapters, ref_template="#/$defs/{model}")  # type: ignore[arg-type]
+    defined = made["$defs"]
+    for kind in (model.__name__ for model in _TERM_KINDS):
+        for name, field in defined[kind]["properties"].items():
+            if name != "kind":
+                defined[kind]["properties"][name] = {"anyOf": [field, {"$ref": "#/$defs/ByInterpretation"}]}
+    terms = [{"$ref": f"#/$defs/{model.__name__}"} for model in _TERM_KINDS]
+    defined["Item"]["properties"]["terms"]["items"] = {"anyOf": [*terms, {"$ref": "#/$defs/ByInterpretation"}]}
+    defined["ByInterpretation"] = _BY_INTERPRETATION
+    whole = {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "title": "A file of an edition of the rubric",
+        "anyOf": [{"$ref": f"#/$defs/{model.__name__}"} for model in files],
+        "$defs": defined,
+    }
+    return json.dumps(whole, ensure_ascii=False, indent=2, sort_keys=True) + "\n"
 
 
-for _tag in ("int", "float", "timestamp"):
-    _TextOnly.add_constructor(f"tag:yaml.org,2002:{_tag}", lambda self, node: self.construct_scalar(node))
+# Laws ----------------------------------------------------------------------------------------------------------------
 
 
-_Model = TypeVar("_Model", bound=BaseModel)
-_NAMED = ("item", "section", "area", "interpretation", "indicator", "grade")
+class _Broken(NamedTuple):
+    """A law broken: where, which, what is wrong in Chinese and English, and under which readings."""
+
+    where: _Where
+    rule: str
+    zh: str
+    en: str
+    options: Mapping[str, str] = {}
 
 
-def _read(path: Path, model: type[_Model], problems: list[Problem], lines: dict[str, tuple[str, int]]) -> _Model | None:
-    """One file checked against ``model``; what is wrong with it goes to ``problems`` with its line."""
-    yaml = YAML(typ="rt")
-    yaml.Constructor = _TextOnly
-    try:
-        written = yaml.load(path.read_text(encoding="utf-8"))
-    except (OSError, YAMLError) as error:
-        mark = getattr(error, "problem_mark", None)
-        problems.append(_problem(path.name, mark.line + 1 if mark else 1, "", "yaml", "无法读取", str(error)))
-        return None
-    _note_lines(written, path.name, lines)
-    try:
-        return model.model_validate(_plain(written))
-    except ValidationError as error:
-        for each in error.errors():
-            line, name = _whereabouts(written, each["loc"])
-            field_name = ".".join(str(part) for part in each["loc"])
-            problems.append(
-                _problem(path.name, line, name, "shape", f"{field_name} 不符合要求", f"{field_name}: {each['msg']}")
-            )
-    return None
+def lint(folder: Path, known_indicators: set[str] | None = None) -> list[Problem]:
+    """Every law the edition in ``folder`` breaks, by file, line and item; empty where it keeps them all.
 
-
-def _plain(written: Any) -> Any:
-    """YAML as read, without what the reader keeps beside it."""
-    if isinstance(written, Mapping):
-        return {str(key): _plain(value) for key, value in written.items()}
-    if isinstance(written, list):
-        return [_plain(value) for value in written]
-    return str(written) if isinstance(written, str) else written
-
-
-def _note_lines(written: Any, file: str, lines: dict[str, tuple[str, int]]) -> None:
-    if isinstance(written, CommentedMap):
-        for key in _NAMED:
-            if isinstance(name := written.get(key), str):
-                lines.setdefault(f"{key} {name}", (file, written.lc.line + 1))
-        for value in written.values():
-            _note_lines(value, file, lines)
-    elif isinstance(written, list):
-        for value in written:
-            _note_lines(value, file, lines)
-
-
-def _whereabouts(written: Any, path: Sequence[str | int]) -> tuple[int, str]:
-    """Line of the innermost thing ``path`` leads to, and the innermost item or section it lies in."""
-    line, name = 1, ""
-    for part in path:
-        if isinstance(written, CommentedMap):
-            named = [str(written[key]) for key in _NAMED[:3] if key in written]
-            name = named[0] if named else name
-            if part in written:
-                line = written.lc.key(part)[0] + 1
-                written = written[part]
-        elif isinstance(written, CommentedSeq) and isinstance(part, int) and part < len(written):
-            line = written.lc.item(part)[0] + 1
-            written = written[part]
-    return line, name
-
-
-def _problem(file: str, line: int, item: str, rule: str, zh: str, en: str) -> Problem:
-    return Problem(
-        file=file,
-        cell=f"line {line}",
-        column=item,
-        rule=rule,
-        message_zh=zh,
-        message_en=en,
-        remedy_zh="请改正该处后重新运行 kaohe rubric lint",
-        remedy_en="mend it and run kaohe rubric lint again",
-    )
-
-
-def _unresolvable(edition: Edition, item: Item) -> Iterator[Problem]:
-    """Terms that are none of the kinds under some option, or that refer to a reading there is not."""
-    options = {each.interpretation: [o.option for o in each.options] for each in edition.head.interpretations}
-    file, line = edition.lines.get(f"item {item.item}", ("", 1))
-    for term in (*item.terms, {"bars": item.bars}):
-        used = sorted(interpretations_in(term))
-        unknown = [name for name in used if name not in options]
-        if unknown:
-            yield _problem(
-                file, line, item.item, "interpretation", "口径不存在", f"no interpretation {', '.join(unknown)}"
-            )
-            continue
-        if "bars" in term:
-            continue
-        for choice in product(*(options[name] for name in used)):
-            try:
-                _TERM.validate_python(resolve(term, dict(zip(used, choice, strict=True))))
-            except (ValidationError, KeyError) as error:
-                told = error.errors()[0] if isinstance(error, ValidationError) else None
-                why = f"{'.'.join(map(str, told['loc']))}: {told['msg']}" if told else f"option {error} has no value"
-                yield _problem(
-                    file, line, item.item, "term", f"计分项在口径 {choice} 下不成立", f"under {choice}: {why}"
-                )
-
-
-# Laws ------------------------------------------------------------------------------------------------------------------
-
-
-def lint(folder: Path, known_indicators: set[str]) -> list[Problem]:
-    """Every law the edition in ``folder`` breaks, by file, line and item.
-
-    ``known_indicators`` are those there is a model for.
+    ``known_indicators`` are those there is a model for; None where that is not to be asked.
     """
+    problems: list[Problem] = []
+    written: dict[str, Any] = {}
+    examples = _read(folder / "examples.yml", ExamplesFile, problems, written)
     try:
         edition = load_edition(folder)
-        examples = load_examples(folder)
     except KaoheError as error:
-        return list(error.problems)
+        return [*error.problems, *problems]
+    edition = replace(edition, written={**edition.written, **written})
     broken = [
-        *_points_add_up(edition),
         *_names_are_unique(edition),
+        *_points_add_up(edition),
         *_bands_tile(edition),
+        *_totals_are_known(edition),
         *_terms_can_lose(edition),
         *_bases_hold(edition),
         *_indicators_are_used(edition, known_indicators),
         *_interpretations_are_used(edition),
-        *_examples_suffice(edition, examples),
+        *_conditions_bar_grades(edition),
     ]
-    return [
-        _problem(*edition.lines.get(where, ("edition.yml", 1)), where.partition(" ")[2], rule, zh, en)
-        for where, rule, zh, en in broken
-    ]
+    if examples:
+        broken += [*_examples_name_what_is(edition, examples.examples), *_examples_suffice(edition, examples.examples)]
+    return [*problems, *_problems(edition, broken)]
 
 
-#: Where (``item 1.1``), which law, and what is wrong in Chinese and English.
-_Broken = tuple[str, str, str, str]
+def _problems(edition: Edition, broken: Iterator[_Broken] | Sequence[_Broken]) -> list[Problem]:
+    """The laws broken as problems, one for each line and message, whatever the number of readings it shows under."""
+    found = []
+    for each in broken:
+        file = str(each.where[0])
+        line, item = _place(edition.written.get(file), each.where[1:], each.options)
+        found.append(_problem(f"{edition.folder}/{file}", line, item, each.rule, each.zh, each.en))
+    return list(dict.fromkeys(found))
 
 
-def _points_add_up(edition: Edition) -> Iterator[_Broken]:
-    def differs(where: str, claimed: Fraction, parts: Fraction) -> Iterator[_Broken]:
-        if claimed != parts:
-            yield (
-                where,
-                "points",
-                f"分值 {claimed} 与各部分之和 {parts} 不符",
-                f"{claimed} points, but its parts add up to {parts}",
-            )
+def _sections(edition: Edition) -> Iterator[tuple[_Where, Section]]:
+    for file, area in zip(edition.area_files, edition.areas, strict=True):
+        for position, section in enumerate(area.sections):
+            yield (file, "sections", position), section
 
-    for area in edition.areas:
-        for section in area.sections:
-            yield from differs(
-                f"section {section.section}", section.points, sum((i.points for i in section.items), Fraction(0))
-            )
-        yield from differs(f"area {area.area}", area.points, sum((s.points for s in area.sections), Fraction(0)))
-    yield from differs("edition", edition.head.points, sum((a.points for a in edition.areas), Fraction(0)))
-    for item in edition.items:
-        if (item.points * 100).denominator != 1:
-            yield f"item {item.item}", "points", "分值多于两位小数", "more than two decimals"
-        if (item.kind == "scored") != (item.points > 0):
-            yield (
-                f"item {item.item}",
-                "points",
-                "计分项须有分值，加分与条件不得有",
-                "a scored item has points, a bonus or condition none",
+
+def _items(edition: Edition) -> Iterator[tuple[_Where, Item]]:
+    for where, section in _sections(edition):
+        for position, item in enumerate(section.items):
+            yield (*where, "items", position), item
+
+
+def _unresolvable(edition: Edition) -> Iterator[_Broken]:
+    """Readings there are not, options left out or made up, and terms that are none of the kinds."""
+    known = _options(edition.head)
+    for position, each in enumerate(edition.head.interpretations):
+        if each.default not in known[each.interpretation]:
+            where: _Where = ("edition.yml", "interpretations", position, "default")
+            told = f"the default {each.default} is none of its options"
+            yield _Broken(where, "interpretation", f"默认值 {each.default} 不在选项之中", told)
+    for where, item in _items(edition):
+        lacking = list(_lacking((*where, "terms"), item.terms, known))
+        yield from lacking or _misshapen(edition, (*where, "terms"), item.terms)
+    totals = edition.head.totals.model_dump().items()
+    words: list[tuple[_Where, Any]] = [(("edition.yml", "totals", name), written) for name, written in totals]
+    for where, written in words + [((*where, "bars"), item.bars) for where, item in _items(edition)]:
+        lacking = list(_lacking(where, written, known))
+        yield from lacking
+        values = [] if lacking else [resolve(written, choice) for choice in _combinations(edition.head, written)]
+        if not all(value is None or isinstance(value, str) for value in values):
+            yield _Broken(where, "shape", "应为一个名称", "this should be one name")
+
+
+def _misshapen(edition: Edition, where: _Where, terms: Sequence[Any]) -> Iterator[_Broken]:
+    for position, term in enumerate(terms):
+        for choice in _combinations(edition.head, term):
+            try:
+                _TERM.validate_python(resolve(term, choice))
+            except ValidationError as error:
+                for each in error.errors():
+                    # What pydantic names first is the kind of term, which is no step on the way to the place.
+                    told = _shape_problem("", 0, "", each["loc"][1:] or each["loc"], each)
+                    at = (*where, position, *each["loc"][1:])
+                    yield _Broken(at, "shape", told.message_zh, told.message_en, choice)
+
+
+def _lacking(where: _Where, written: Any, known: Mapping[str, Sequence[str]]) -> Iterator[_Broken]:
+    for path, mapping in _mappings(written):
+        name = mapping.get("interpretation")
+        if name is None:
+            continue
+        at = (*where, *path)
+        if name not in known:
+            yield _Broken(at, "interpretation", f"没有口径 {name}", f"there is no interpretation {name}")
+            continue
+        valued = [key for key in mapping if key != "interpretation"]
+        for option in sorted(set(known[name]) - set(valued)) if valued else ():
+            yield _Broken(at, "interpretation", f"未写口径 {name} 的选项 {option}", f"{name}: no value for {option}")
+        for option in sorted(set(valued) - set(known[name])):
+            yield _Broken(
+                (*at, option), "interpretation", f"口径 {name} 没有选项 {option}", f"{name} has no option {option}"
             )
 
 
 def _names_are_unique(edition: Edition) -> Iterator[_Broken]:
-    for kind, names in (
-        ("area", [area.area for area in edition.areas]),
-        ("section", [section.section for area in edition.areas for section in area.sections]),
-        ("item", [item.item for item in edition.items]),
-        ("indicator", [each.indicator for each in edition.indicators]),
-        ("interpretation", [each.interpretation for each in edition.head.interpretations]),
-        ("grade", [band.grade for band in edition.head.bands]),
-    ):
-        for name in sorted({name for name in names if names.count(name) > 1}):
-            yield f"{kind} {name}", "unique", f"{name} 重复", f"{kind} {name} is given twice"
+    head = edition.head
+    named: dict[str, list[tuple[_Where, str]]] = {
+        "area": [((file, "area"), area.area) for file, area in zip(edition.area_files, edition.areas, strict=True)],
+        "section": [((*where, "section"), section.section) for where, section in _sections(edition)],
+        "item": [((*where, "item"), item.item) for where, item in _items(edition)],
+        "indicator": [
+            (("indicators.yml", "indicators", n, "indicator"), each.indicator)
+            for n, each in enumerate(edition.indicators)
+        ],
+        "grade": [(("edition.yml", "bands", n, "grade"), band.grade) for n, band in enumerate(head.bands)],
+        "interpretation": [
+            (("edition.yml", "interpretations", n, "interpretation"), each.interpretation)
+            for n, each in enumerate(head.interpretations)
+        ],
+    }
+    for n, each in enumerate(head.interpretations):
+        named[f"option of {each.interpretation}"] = [
+            (("edition.yml", "interpretations", n, "options", position, "option"), option.option)
+            for position, option in enumerate(each.options)
+        ]
+    for kind, places in named.items():
+        seen: set[str] = set()
+        for where, name in places:
+            if name in seen:
+                yield _Broken(where, "unique", f"编号 {name} 重复", f"{kind} {name} is there already")
+            seen.add(name)
+    if head.edition != edition.folder:
+        yield _Broken(
+            ("edition.yml", "edition"),
+            "unique",
+            f"版本 {head.edition} 与文件夹名 {edition.folder} 不一致",
+            f"edition {head.edition} lies in a folder called {edition.folder}",
+        )
+
+
+def _points_add_up(edition: Edition) -> Iterator[_Broken]:
+    def differs(where: _Where, claimed: Fraction, parts: Sequence[Fraction]) -> Iterator[_Broken]:
+        total = sum(parts, Fraction(0))
+        if claimed != total:
+            told, added = _shown(claimed), _shown(total)
+            yield _Broken(
+                (*where, "points"),
+                "points",
+                f"分值 {told} 与各部分之和 {added} 不符",
+                f"{told} points, but its parts add up to {added}",
+            )
+
+    yield from differs(("edition.yml",), edition.head.points, [area.points for area in edition.areas])
+    for file, area in zip(edition.area_files, edition.areas, strict=True):
+        yield from differs((file,), area.points, [section.points for section in area.sections])
+    for where, section in _sections(edition):
+        yield from differs(where, section.points, [item.points for item in section.items])
+    for where, item in _items(edition):
+        if (item.kind == "scored") != (item.points > 0):
+            yield _Broken(
+                (*where, "points"),
+                "points",
+                "计分条须有分值，加分条与条件条不得有分值",
+                "a scored item carries points; a bonus or a condition carries none",
+            )
 
 
 def _bands_tile(edition: Edition) -> Iterator[_Broken]:
-    """Every total falls in one band, and a better total never in a worse one."""
+    """Every total falls in one band, and a better total never in a worse one, whatever becomes of the gaps."""
     head = edition.head
-    limits = sorted(
-        {
-            limit
-            for band in head.bands
-            for limit in (band.at_least, band.above, band.at_most, band.below)
-            if limit is not None
-        }
-    )
-    between = [(low + high) / 2 for low, high in pairwise([Fraction(0), *limits, head.points * 2])]
-    totals = sorted({Fraction(0), *limits, *between, head.points, head.points * 2})
-    if _possible(edition, head.totals.grade_gap) == {"half_up"}:
-        totals = [Fraction(whole) for whole in range(int(head.points) * 2 + 1)]
-    worst_so_far = len(head.bands)
-    for total in totals:
-        found = [position for position, band in enumerate(head.bands) if band.holds(total)]
-        if len(found) != 1:
-            grades = "、".join(head.bands[position].grade for position in found) or "-"
-            yield (
-                "edition",
-                "bands",
-                f"总分 {total} 落在 {len(found)} 档（{grades}）",
-                f"a total of {total} falls in {len(found)} bands ({grades})",
-            )
-        elif found[0] > worst_so_far:
-            yield (
-                f"grade {head.bands[found[0]].grade}",
-                "bands",
-                f"总分 {total} 反而更低档",
-                f"a higher total {total} falls in a worse band",
-            )
-        else:
-            worst_so_far = found[0]
-
-
-def _terms_can_lose(edition: Edition) -> Iterator[_Broken]:
-    for item in edition.items:
-        where = f"item {item.item}"
-        used = sorted(set().union(*(interpretations_in(term) for term in item.terms)))
-        values = {each.interpretation: [o.option for o in each.options] for each in edition.head.interpretations}
-        for choice in product(*(values[name] for name in used)):
-            terms = terms_of(item, dict(zip(used, choice, strict=True)))
-            if item.kind != "scored":
-                if {term.kind for term in terms} != {item.kind}:
-                    yield (
-                        where,
-                        "kind",
-                        f"{item.kind} 条只能有同类计分项",
-                        f"a {item.kind} item has {item.kind} terms only",
-                    )
-                continue
-            yield from ((where, rule, zh, en) for term in terms for rule, zh, en in _term_laws(term, item.points))
-            losses = [term.worst_loss(item.points) for term in terms]
-            if min(losses) <= 0 or sum(losses) < item.points:
-                yield (
-                    where,
-                    "loss",
-                    f"各项至多扣 {sum(losses)} 分，达不到分值 {item.points}",
-                    f"its terms can lose {sum(losses)} at most, of {item.points}",
+    limits = sorted({limit for band in head.bands for limit in _limits(band)} | {Fraction(0), head.points})
+    beyond = limits[-1] + head.points
+    exact_totals = {*limits, *((low + high) / 2 for low, high in pairwise([*limits, beyond])), beyond}
+    for gap in sorted(_possible(edition, head.totals.grade_gap)):
+        # Rounded to whole points first, only whole totals ever meet the bands.
+        totals = {Fraction(n) for n in range(int(beyond) + 1)} if gap == "half_up" else exact_totals
+        held = [(total, [n for n, band in enumerate(head.bands) if band.holds(total)]) for total in sorted(totals)]
+        for total, found in held:
+            if len(found) != 1:
+                grades = "、".join(head.bands[n].grade for n in found)
+                yield _Broken(
+                    ("edition.yml", "bands", *found[-1:]),
+                    "bands",
+                    f"总分 {_shown(total)} 落入 {len(found)} 档（{grades}），应恰为一档（grade_gap={gap}）",
+                    f"a total of {_shown(total)} falls in {len(found)} bands ({grades}), not in one (grade_gap={gap})",
+                )
+        placed = [(total, found[0]) for total, found in held if len(found) == 1]
+        for (_, lower), (total, higher) in pairwise(placed):
+            if higher > lower:
+                yield _Broken(
+                    ("edition.yml", "bands", higher),
+                    "bands",
+                    f"总分升到 {_shown(total)}，等次反而降低",
+                    f"a total that rises to {_shown(total)} falls in a worse band",
                 )
 
 
-def _term_laws(term: Term, available: Fraction) -> Iterator[tuple[str, str, str]]:
-    if term.kind in ("bonus", "condition"):
-        yield "kind", "计分条不能有加分或条件项", "a scored item has no bonus or condition term"
-    if getattr(term, "points", available) > available or (getattr(term, "cap", None) or 0) > available:
-        yield "loss", "计分项的分值超过条目分值", "a term governs more points than its item has"
-    if isinstance(term, Shortfall) and (term.step <= 0 or term.loss_per_step <= 0):
-        yield "loss", "步长和每步扣分须大于 0", "step and loss per step must be above 0"
-    if isinstance(term, Shortfall) and term.direction == "at_least" and term.step > term.target:
-        yield "loss", "步长大于目标，永远扣不到分", "the step is larger than the target: nothing is ever lost"
-    if isinstance(term, Proportion) and term.target <= 0:
-        yield "loss", "目标须大于 0", "the target must be above 0"
-    if isinstance(term, Tiers):
-        floors = [tier.at_least for tier in term.tiers]
-        given = [tier.points for tier in term.tiers]
-        if not floors or floors[-1] != 0:
-            yield "tiers", "分档须覆盖到 0", "the tiers must reach down to 0"
-        if any(high <= low for high, low in pairwise(floors)) or any(high < low for high, low in pairwise(given)):
-            yield "tiers", "分档须由高到低，得分不得反升", "tiers go from high to low, and so do their points"
-        if given and given[0] != term.points:
-            yield "tiers", "最高档得分须等于分值", "the highest tier gives all the points"
+def _limits(band: Band) -> list[Fraction]:
+    return [limit for limit in (band.at_least, band.above, band.at_most, band.below) if limit is not None]
+
+
+def _totals_are_known(edition: Edition) -> Iterator[_Broken]:
+    for name, known in _TOTALS.items():
+        for value in sorted(_possible(edition, getattr(edition.head.totals, name)) - known):
+            listed = ", ".join(sorted(known))
+            yield _Broken(
+                ("edition.yml", "totals", name),
+                "totals",
+                f"{name} 不能是 {value}，只能是 {listed}",
+                f"{name} cannot be {value}; there are {listed}",
+            )
+
+
+def _terms_can_lose(edition: Edition) -> Iterator[_Broken]:
+    """Terms fit their item, and can really take what they claim, each and together, under every reading."""
+    units = {each.indicator: each.unit for each in edition.indicators}
+    for where, item in _items(edition):
+        for choice in _combinations(edition.head, item.terms):
+            terms = terms_of(item, choice)
+            for position, term in enumerate(terms):
+                at = (*where, "terms", position)
+                unit = units.get(getattr(term, "indicator", ""), "")
+                for field, rule, zh, en in (*_kind_laws(item, term), *_term_laws(item, term), *_unit_laws(term, unit)):
+                    yield _Broken((*at, *field), rule, zh, en, choice)
+            together = sum((worst_loss(term, item.points) for term in terms), Fraction(0))
+            if together < item.points:
+                told, most = _shown(item.points), _shown(together)
+                yield _Broken(
+                    (*where, "points"),
+                    "loss",
+                    f"各计分项合计最多扣 {most} 分，扣不到分值 {told}",
+                    f"its terms can take {most} together, not the {told} it carries",
+                    choice,
+                )
+
+
+#: The field within a term, the law, and what is wrong in Chinese and English.
+_TermFault = tuple[_Where, str, str, str]
+
+
+def _kind_laws(item: Item, term: Term) -> Iterator[_TermFault]:
+    wanted = {"bonus": {"bonus"}, "condition": {"condition"}}.get(
+        item.kind, {"shortfall", "proportion", "tiers", "flag", "judged"}
+    )
+    if term.kind not in wanted:
+        yield ("kind",), "kind", f"{item.kind} 条不能有 {term.kind} 项", f"a {item.kind} item has no {term.kind} term"
+    elif term.kind in ("judged", "bonus") and len(item.terms) > 1:
+        yield ("kind",), "kind", "考核员按条评分，此项须单独成条", "assessors score an item as a whole: one term only"
+
+
+def _term_laws(item: Item, term: Term) -> Iterator[_TermFault]:
+    if isinstance(term, Shortfall):
+        yield from _shortfall_laws(item, term)
+    elif isinstance(term, Tiers):
+        yield from _tier_laws(term)
+    elif isinstance(term, Condition) and term.direction == "at_least" and term.target == 0:
+        yield ("target",), "loss", "目标为 0，永远达到", "a target of 0 is always met"
+    for field in ("points", "cap"):
+        claimed = getattr(term, field, None) or Fraction(0)
+        if claimed > item.points:
+            yield (
+                (field,),
+                "loss",
+                f"{_shown(claimed)} 分超过本条分值 {_shown(item.points)}",
+                f"it governs {_shown(claimed)} points, more than the item's {_shown(item.points)}",
+            )
+
+
+def _shortfall_laws(item: Item, term: Shortfall) -> Iterator[_TermFault]:
+    most = worst_loss(term, item.points)
+    if most == 0:
+        yield ("step",), "loss", "无论多差都扣不到分", "it never takes anything, however bad the figure"
+    elif term.cap is not None and most < term.cap:
+        told, claimed = _shown(most), _shown(term.cap)
+        yield ("cap",), "loss", f"最多扣 {told} 分，扣不到 {claimed}", f"it can take {told}, never its cap of {claimed}"
+    if term.cliff is None:
+        return
+    if term.cliff > term.target if term.direction == "at_least" else term.cliff < term.target:
+        yield ("cliff",), "loss", "断崖须在目标的差的一侧", "the cliff lies on the good side of the target"
+    elif term.loss_at(term.cliff) >= most:
+        yield ("cliff",), "loss", "到断崖前分已扣完，断崖不起作用", "all is taken before the cliff is reached"
+
+
+def _tier_laws(term: Tiers) -> Iterator[_TermFault]:
+    floors = [tier.at_least for tier in term.tiers]
+    given = [tier.points for tier in term.tiers]
+    if floors[-1] != 0:
+        yield ("tiers", len(floors) - 1), "tiers", "最低一档须从 0 起", "the lowest tier begins at 0"
+    for position, (high, low) in enumerate(pairwise(floors), start=1):
+        if low >= high:
+            yield ("tiers", position, "at_least"), "tiers", "各档须由高到低", "tiers go from high to low"
+    for position, (high, low) in enumerate(pairwise(given), start=1):
+        if low > high:
+            yield ("tiers", position, "points"), "tiers", "档越低，得分不得越高", "a lower tier gives more points"
+    if given[0] != term.points:
+        yield ("points",), "tiers", "最高一档须给全部分值", "the highest tier gives all the points"
+    if len(set(given)) == 1:
+        yield ("tiers",), "loss", "各档得分相同，扣不到分", "every tier gives the same: it never takes anything"
+
+
+def _unit_laws(term: Term, unit: str) -> Iterator[_TermFault]:
+    """A figure with a denominator says what follows where there is nothing to divide by; a count has none."""
+    if unit and isinstance(term, Flag) != (unit == "flag"):
+        yield (
+            ("indicator",),
+            "indicator",
+            f"{term.kind} 不能用 {unit} 类指标",
+            f"a {term.kind} does not look at a {unit}",
+        )
+    stated = getattr(term, "zero_denominator", None)
+    if unit in ("percent", "ratio") and stated is None:
+        yield (), "zero_denominator", "未写明分母为 0 时如何处理", "what follows a denominator of 0 is not said"
+    elif unit in ("count", "flag") and stated is not None:
+        yield ("zero_denominator",), "zero_denominator", "计数指标没有分母", "a count has no denominator"
 
 
 def _bases_hold(edition: Edition) -> Iterator[_Broken]:
     """What the document leaves to a judgement is judged, what it states is computed, what is lost says so."""
-    judged = {"judged", "bonus"}
-    for item in edition.items:
-        kinds = {term.get("kind", "") for term in item.terms}
-        where = f"item {item.item}"
-        if (item.basis in ("judged", "lost")) != (kinds <= judged):
-            yield (
-                where,
-                "basis",
-                f"依据 {item.basis} 与计分方式不符",
-                f"basis {item.basis} does not fit how it is scored",
+    for where, item in _items(edition):
+        kinds = {term.kind for choice in _combinations(edition.head, item.terms) for term in terms_of(item, choice)}
+        is_judged = kinds <= {"judged", "bonus"}
+        if item.basis == "lost" and not is_judged:
+            yield _Broken(
+                (*where, "basis"), "basis", "原文已失的条目只能评定", "what is lost can only be judged, not computed"
             )
-        says_lost = "已失" in item.requirement.zh and "lost" in item.requirement.en
-        if says_lost != (item.basis == "lost"):
-            yield (
-                where,
+        elif item.basis == "judged" and not is_judged:
+            yield _Broken((*where, "basis"), "basis", "依据为评定，却按指标计算", "basis judged, yet it is computed")
+        elif item.basis in ("stated", "target_only") and is_judged:
+            yield _Broken(
+                (*where, "basis"), "basis", f"依据为 {item.basis}，却由人评定", f"basis {item.basis}, yet it is judged"
+            )
+        if item.basis == "target_only" and not interpretations_in(item.terms):
+            yield _Broken(
+                (*where, "basis"),
                 "basis",
-                "原文已失者须注明，其余不得注明",
-                "lost wording is said to be lost, and nothing else is",
+                "原文只有目标，如何扣分须写成口径",
+                "the text gives a target only: how it scores is an interpretation",
+            )
+        is_marked = "已失" in item.requirement.zh and "lost" in item.requirement.en
+        if (item.basis == "lost") != is_marked:
+            yield _Broken(
+                (*where, "requirement"),
+                "basis",
+                "原文已失的须注明「已失」，其余不得注明",
+                "lost wording is said to be lost in both languages, and nothing else is",
             )
 
 
-def _indicators_are_used(edition: Edition, known: set[str]) -> Iterator[_Broken]:
+def _indicators_are_used(edition: Edition, known: set[str] | None) -> Iterator[_Broken]:
+    from pipelines.contracts import load_contracts
+
     declared = {each.indicator for each in edition.indicators}
-    used: dict[str, str] = {}
-    for item in edition.items:
-        for name in (*item.shown, *_indicators_in(item.terms)):
-            used.setdefault(name, f"item {item.item}")
-    for name in sorted(set(used) - declared):
-        yield used[name], "indicator", f"指标 {name} 未定义", f"indicator {name} is not defined"
-    for name in sorted(declared - set(used)):
-        yield f"indicator {name}", "indicator", f"指标 {name} 没有条目使用", f"indicator {name} is used by no item"
-    for name in sorted(declared - known):
-        yield f"indicator {name}", "indicator", f"指标 {name} 没有计算模型", f"indicator {name} has no model"
-
-
-def _indicators_in(written: Any) -> Iterator[str]:
-    if isinstance(written, Mapping):
-        if "indicator" in written:
-            yield written["indicator"]
-        for value in written.values():
-            yield from _indicators_in(value)
-    elif isinstance(written, list | tuple):
-        for value in written:
-            yield from _indicators_in(value)
+    used: list[tuple[_Where, str]] = []
+    for where, item in _items(edition):
+        used += [((*where, "shown", position), name) for position, name in enumerate(item.shown)]
+        for path, mapping in _mappings(item.terms):
+            names = _possible(edition, mapping["indicator"]) if "indicator" in mapping else ()
+            used += [((*where, "terms", *path, "indicator"), name) for name in sorted(names)]
+    for where, name in used:
+        if name not in declared:
+            yield _Broken(where, "indicator", f"指标 {name} 未定义", f"indicator {name} is not defined")
+    for position, each in enumerate(edition.indicators):
+        where, name = ("indicators.yml", "indicators", position), each.indicator
+        if name not in {name for _, name in used}:
+            yield _Broken(where, "indicator", f"指标 {name} 没有条目使用", f"indicator {name} is used by no item")
+        if known is not None and name not in known:
+            yield _Broken(where, "indicator", f"指标 {name} 没有计算模型", f"indicator {name} has no model")
+        if each.source not in load_contracts():
+            yield _Broken(
+                (*where, "source"), "indicator", f"没有数据来源 {each.source}", f"there is no source {each.source}"
+            )
 
 
 def _interpretations_are_used(edition: Edition) -> Iterator[_Broken]:
-    options = {each.interpretation: {o.option for o in each.options} for each in edition.head.interpretations}
-    written: list[tuple[str, Any]] = [("edition", edition.head.totals.model_dump())]
-    written += [(f"item {item.item}", [*item.terms, item.bars]) for item in edition.items]
-    used = set().union(*(interpretations_in(each) for _, each in written))
-    for each in edition.head.interpretations:
-        where = f"interpretation {each.interpretation}"
-        if each.default not in options[each.interpretation]:
-            yield where, "interpretation", "默认选项不在选项中", f"the default {each.default} is none of its options"
-        if each.interpretation not in used:
-            yield where, "interpretation", "没有条目用到此口径", "nothing depends on this interpretation"
-    for where, content in written:
-        for name, values in _choices(content):
-            if values and values != options.get(name):
-                yield (
-                    where,
-                    "interpretation",
-                    f"口径 {name} 的选项未全部写明",
-                    f"{name}: {sorted(values)} are not its options",
-                )
-    grades = {band.grade for band in edition.head.bands}
+    used = interpretations_in(edition.head.totals.model_dump())
     for item in edition.items:
-        for grade in _possible(edition, item.bars) - grades - {None}:
-            yield f"item {item.item}", "bars", f"等次 {grade} 不存在", f"no grade is called {grade}"
+        used |= interpretations_in([*item.terms, item.bars])
+    for position, each in enumerate(edition.head.interpretations):
+        if each.interpretation not in used:
+            where = ("edition.yml", "interpretations", position)
+            yield _Broken(where, "interpretation", "没有任何规则用到此口径", "nothing depends on this interpretation")
 
 
-def _choices(written: Any) -> Iterator[tuple[str, set[str]]]:
-    if isinstance(written, Mapping):
-        if "interpretation" in written:
-            yield written["interpretation"], set(written) - {"interpretation"}
-        for value in written.values():
-            yield from _choices(value)
-    elif isinstance(written, list | tuple):
-        for value in written:
-            yield from _choices(value)
+def _conditions_bar_grades(edition: Edition) -> Iterator[_Broken]:
+    grades = [band.grade for band in edition.head.bands]
+    for where, item in _items(edition):
+        barred = _possible(edition, item.bars) - {None}
+        if barred and item.kind != "condition":
+            yield _Broken((*where, "bars"), "bars", "只有条件条能限制等次", "only a condition bars a grade")
+        for grade in sorted(barred - set(grades[:-1])):
+            yield _Broken(
+                (*where, "bars"),
+                "bars",
+                f"不能限制等次 {grade}：没有此等次，或其下再无等次",
+                f"{grade} cannot be barred: there is no such grade, or none below it",
+            )
 
 
-def _possible(edition: Edition, written: Any) -> set[Any]:
-    """What ``written`` can resolve to."""
-    options = {each.interpretation: [o.option for o in each.options] for each in edition.head.interpretations}
-    used = sorted(interpretations_in(written))
-    return {
-        resolve(written, dict(zip(used, choice, strict=True))) for choice in product(*(options[name] for name in used))
-    }
+def _examples_name_what_is(edition: Edition, examples: Sequence[Example]) -> Iterator[_Broken]:
+    kinds = {item.item: {term.kind for term in terms_of(item, scenario(edition).options)} for item in edition.items}
+    judged = {item for item, found in kinds.items() if found <= {"judged", "bonus"}}
+    with_points = {item.item for item in edition.items if item.kind != "condition"}
+    indicators = {each.indicator for each in edition.indicators}
+    readings = {f"{key}={option}" for key, options in _options(edition.head).items() for option in options}
+    for position, example in enumerate(examples):
+        given, expect = example.given, example.expect
+        looked_up: list[tuple[_Where, str, set[str]]] = [
+            *((("given", "judged", name), name, judged) for name in given.judged),
+            *((("given", "adjusted", name), name, with_points) for name in given.adjusted),
+            *((("given", "indicators", name), name, indicators) for name in given.indicators),
+            *((("given", "options", key), f"{key}={option}", readings) for key, option in given.options.items()),
+        ]
+        if isinstance(expect, ItemExpectation):
+            looked_up.append((("expect", "item"), expect.item, set(kinds)))
+        for path, name, known in looked_up:
+            if name not in known:
+                where = ("examples.yml", "examples", position, *path)
+                yield _Broken(
+                    where, "examples", f"细则中没有可用于此处的 {name}", f"the rubric has no {name} to be had here"
+                )
 
 
 def _examples_suffice(edition: Edition, examples: Sequence[Example]) -> Iterator[_Broken]:
-    """Three worked cases for every stated rule, two for every option, and no case of what there is not."""
-    items = {item.item: item for item in edition.items}
-    declared = {each.indicator for each in edition.indicators}
-    options = {(each.interpretation, o.option) for each in edition.head.interpretations for o in each.options}
-    for example in examples:
-        given = example.given
-        named = {*given.judged, *given.adjusted, *([example.expect.item] if example.expect.item else [])}
-        unknown = [*sorted(named - set(items)), *sorted(set(given.indicators) - declared)]
-        unknown += [f"{key}={value}" for key, value in given.options.items() if (key, value) not in options]
-        if unknown:
-            yield (
-                "examples",
-                "examples",
-                f"例「{example.title.zh}」用到不存在的 {unknown}",
-                f"“{example.title.en}” names {unknown}",
-            )
-    for item in edition.items:
-        count = sum(example.expect.item == item.item for example in examples)
+    """Three worked cases for every stated rule, two for every option of every interpretation."""
+    for where, item in _items(edition):
+        count = sum(isinstance(e.expect, ItemExpectation) and e.expect.item == item.item for e in examples)
         if item.basis == "stated" and count < 3:
-            yield (
-                f"item {item.item}",
+            yield _Broken(
+                where,
                 "examples",
-                f"只有 {count} 个例子，至少 3 个",
-                f"{count} example(s), three are owed",
+                f"只有 {count} 个算例，至少要 3 个",
+                f"{count} worked example(s), at least 3 are owed",
             )
-    for key, value in sorted(options):
-        count = sum(example.given.options.get(key) == value for example in examples)
-        if count < 2:
-            yield (
-                f"interpretation {key}",
-                "examples",
-                f"选项 {value} 只有 {count} 个例子，至少 2 个",
-                f"option {value} has {count} example(s), two are owed",
-            )
+    for number, each in enumerate(edition.head.interpretations):
+        for position, option in enumerate(each.options):
+            count = sum(example.given.options.get(each.interpretation) == option.option for example in examples)
+            if count < 2:
+                yield _Broken(
+                    ("edition.yml", "interpretations", number, "options", position),
+                    "examples",
+                    f"选项 {option.option} 只有 {count} 个算例，至少要 2 个",
+                    f"option {option.option}: {count} worked example(s), at least 2 are owed",
+                )
+
+
+def _shown(number: Fraction) -> str:
+    """A number as a person writes it: 1.5, or 1/3 where no decimal is exact."""
+    if 10**6 % number.denominator:
+        return str(number)
+    return f"{Decimal(number.numerator) / Decimal(number.denominator):f}"

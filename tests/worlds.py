@@ -89,21 +89,14 @@ def insert(connection: duckdb.DuckDBPyConnection, table: str, rows: list[dict[st
     connection.unregister("arriving")
 
 
-def run_scores(
-    connection: duckdb.DuckDBPyConnection, scenarios: Mapping[str, Mapping[str, str]], figures: str | None = None
-) -> ProductScores:
-    """Score what ``connection`` holds under every scenario given: name → options.
-
-    ``figures`` names a table of figures to score in place of what the indicator models would compute.
-    """
+def run_scores(connection: duckdb.DuckDBPyConnection, scenarios: Mapping[str, Mapping[str, str]]) -> ProductScores:
+    """Score what ``connection`` holds under every scenario given: name → options."""
     loaded = rubric.load_edition(EDITION)
     rubric.load_into(
         connection, loaded, [rubric.scenario(loaded, name, options) for name, options in scenarios.items()]
     )
-    wanted = ("staging", "scores") if figures else ("staging", "indicators", "scores")
+    wanted = ("staging", "indicators", "scores")
     models = [m for m in transform.load_models().values() if m.layer in wanted or m.name == "indicator_value"]
-    if figures:
-        connection.execute(f"CREATE VIEW {transform.INDICATOR_FIGURE} AS SELECT * FROM {figures}")
     transform.run_models(connection, models)
     items = connection.execute(
         "SELECT scenario, year, town_id, item, status, points, points_low, points_high, points_before_adjustment FROM scored_item"
