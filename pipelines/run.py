@@ -85,6 +85,9 @@ def load_and_check(
     ingest.ingest(connection, settings.raw, sources, lambda detail: report("ingest", detail))
     report("rubric", "")
     edition = rubric.load_edition(settings.rubric)
+    indicators = {model.name for model in transform.load_models().values() if model.layer == "indicators"}
+    if broken := rubric.lint(settings.rubric, indicators):
+        raise KaoheError(Exit.REJECTED, f"the rubric breaks {len(broken)} of its laws; nothing was published", broken)
     rubric.load_into(connection, edition, [rubric.scenario(edition)])
     report("check", "")
     gate = quality.run_checks(connection, sources, lambda detail: report("check", detail))
