@@ -10,11 +10,11 @@ from typing import Any
 
 import duckdb
 import pyarrow
-from second_opinion import World
 
 from pipelines import rubric, transform
 from pipelines.contracts import load_contracts
 from pipelines.ingest.values import sql_type
+from second_opinion import World
 
 EDITION = Path(__file__).parent.parent / "rubric" / "2013"
 
@@ -55,27 +55,14 @@ def empty_warehouse(
         [{"source_file": f"{y}/{s}.csv", "source": s, "year": y} for s, y in sorted(delivered)],
     )
     connection.execute("CREATE TABLE withheld (source VARCHAR, year INTEGER, town_id VARCHAR, item VARCHAR)")
-    for gate in ("gate_check", "gate_quarantine", "gate_delivery"):
-        connection.execute(f"CREATE TABLE {gate} ({_GATE[gate]})")
     for contract in load_contracts().values():
         columns = ", ".join(f'"{field.name}" {sql_type(field)}' for field in contract.fields)
         town = ", town_id VARCHAR" if contract.town_field else ""
         connection.execute(
-            f"CREATE TABLE accepted_{contract.name} (source_file VARCHAR, source_sheet VARCHAR, source_row BIGINT, {columns}{town})"
+            f"CREATE TABLE accepted_{contract.name} (source_file VARCHAR, source_sheet VARCHAR, source_row BIGINT, "
+            f"{columns}{town})"
         )
     return connection
-
-
-_GATE = {
-    "gate_check": "check_name VARCHAR, source VARCHAR, rule VARCHAR, field VARCHAR, severity VARCHAR, rows_checked BIGINT, "
-    "rows_failed BIGINT, success BOOLEAN, description_zh VARCHAR, description_en VARCHAR",
-    "gate_quarantine": "source VARCHAR, source_file VARCHAR, source_sheet VARCHAR, source_row BIGINT, rule VARCHAR, "
-    "field VARCHAR, header VARCHAR, cell VARCHAR, value VARCHAR, year INTEGER, town_id VARCHAR, message_zh VARCHAR, "
-    "message_en VARCHAR, remedy_zh VARCHAR, remedy_en VARCHAR",
-    "gate_delivery": "source_file VARCHAR, source_sheet VARCHAR, source VARCHAR, year INTEGER, sha256 VARCHAR, bytes BIGINT, "
-    "encoding VARCHAR, header_row BIGINT, rows_read BIGINT, accepted BIGINT, quarantined BIGINT, ignored BIGINT, "
-    "ignored_reasons VARCHAR",
-}
 
 
 def insert(connection: duckdb.DuckDBPyConnection, table: str, rows: list[dict[str, Any]]) -> None:
@@ -99,11 +86,12 @@ def run_scores(connection: duckdb.DuckDBPyConnection, scenarios: Mapping[str, Ma
     models = [m for m in transform.load_models().values() if m.layer in wanted or m.name == "indicator_value"]
     transform.run_models(connection, models)
     items = connection.execute(
-        "SELECT scenario, year, town_id, item, status, points, points_low, points_high, points_before_adjustment FROM scored_item"
+        "SELECT scenario, year, town_id, item, status, points, points_low, points_high, points_before_adjustment "
+        "FROM scored_item"
     ).fetchall()
     towns = connection.execute(
-        "SELECT scenario, year, town_id, status, points, bonus, total, total_low, total_high, grade, grade_low, grade_high, "
-        "rank, condition_met FROM scored_town"
+        "SELECT scenario, year, town_id, status, points, bonus, total, total_low, total_high, grade, grade_low, "
+        "grade_high, rank, condition_met FROM scored_town"
     ).fetchall()
     return ProductScores({row[:4]: row[4:] for row in items}, {row[:3]: row[3:] for row in towns})
 
