@@ -152,7 +152,7 @@ def test_both_agree_on_every_item_total_and_grade(half: int) -> None:
     met: dict[str, int] = {"town-years": 0}
 
     @settings(LARGE, max_examples=10)
-    @given(recipes(town_years=500, family=half), st.lists(readings(), min_size=3, max_size=3))
+    @given(recipes(town_years=500, family=half), st.lists(readings(), min_size=2, max_size=2))
     def agree(recipe: Recipe, drawn: list[dict[str, str]]) -> None:
         world = recipe.world()
         assert_agreement(world, {f"drawn {number}": options for number, options in enumerate(drawn)})
@@ -167,7 +167,7 @@ def test_both_agree_on_every_item_total_and_grade(half: int) -> None:
 
 
 def test_both_agree_under_every_combination_of_readings() -> None:
-    world = Recipe(seed=2013, years=2, undelivered=(("publicity", 1),), patchy=0.2, town_years=30).world()
+    world = Recipe(seed=2013, years=2, undelivered=(("publicity", 1),), patchy=0.2, town_years=24).world()
     assert len(ALL_READINGS) == 3 * 2 * 3 * 2 * 2 * 2 * 2
     assert_agreement(world, ALL_READINGS)
 
@@ -177,7 +177,7 @@ def test_both_agree_under_every_combination_of_readings() -> None:
 
 
 @settings(LARGE, max_examples=2)
-@given(recipes(town_years=200))
+@given(recipes(town_years=150))
 def test_scores_keep_within_bounds_and_totals_are_sums(recipe: Recipe) -> None:
     product = score_world(recipe.world(), ONE_APART)
     for key, (status, points, low, high, _) in product.items.items():
@@ -203,8 +203,8 @@ def test_scores_keep_within_bounds_and_totals_are_sums(recipe: Recipe) -> None:
         assert 0 <= low <= high <= 100, key
 
 
-@settings(LARGE, max_examples=3)
-@given(recipes(town_years=200), st.integers(0, 2**32 - 1))
+@settings(LARGE, max_examples=2)
+@given(recipes(town_years=150), st.integers(0, 2**32 - 1))
 def test_a_better_figure_never_scores_less(recipe: Recipe, seed: int) -> None:
     """One figure of each town-year is improved, by as little as one person or one fen."""
     world = recipe.world()
@@ -228,7 +228,7 @@ def test_a_better_figure_never_scores_less(recipe: Recipe, seed: int) -> None:
 
 
 @settings(LARGE, max_examples=2)
-@given(recipes(town_years=200), st.integers(0, 2**32 - 1))
+@given(recipes(town_years=150), st.integers(0, 2**32 - 1))
 def test_the_order_of_towns_and_rows_changes_nothing(recipe: Recipe, seed: int) -> None:
     world = recipe.world()
     before, after = score_world(world, ONE_APART), score_world(shuffled(world, seed), ONE_APART)
@@ -237,7 +237,7 @@ def test_the_order_of_towns_and_rows_changes_nothing(recipe: Recipe, seed: int) 
 
 
 @settings(LARGE, max_examples=2)
-@given(recipes(town_years=200), st.integers(0, 2**32 - 1))
+@given(recipes(town_years=150), st.integers(0, 2**32 - 1))
 def test_another_town_changes_nothing_for_the_others(recipe: Recipe, seed: int) -> None:
     """Save the rank, which it can only push down, by one."""
     world = recipe.world()

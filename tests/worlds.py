@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -76,9 +77,14 @@ def insert(connection: duckdb.DuckDBPyConnection, table: str, rows: list[dict[st
     connection.unregister("arriving")
 
 
+@cache
+def _edition() -> rubric.Edition:
+    return rubric.load_edition(EDITION)
+
+
 def run_scores(connection: duckdb.DuckDBPyConnection, scenarios: Mapping[str, Mapping[str, str]]) -> ProductScores:
     """Score what ``connection`` holds under every scenario given: name → options."""
-    loaded = rubric.load_edition(EDITION)
+    loaded = _edition()
     rubric.load_into(
         connection, loaded, [rubric.scenario(loaded, name, options) for name, options in scenarios.items()]
     )

@@ -139,7 +139,8 @@ _PROMISES = {
             OR points_low > points_high OR points_low < 0 OR (kind = 'scored' AND points_high > available)""",
     "a final town has a grade and a rank, a provisional one no rank": """
         SELECT count(*) FROM town_score
-        WHERE (status = 'final') <> (rank IS NOT NULL) OR (status = 'final' AND grade IS NULL)""",
+        WHERE (status = 'final') <> (rank IS NOT NULL)
+            OR (status = 'final' AND grade IS NULL AND condition_met IS NOT NULL)""",
     "every town of the register is graded in every year": """
         SELECT count(*) FROM town_year LEFT JOIN town_score USING (year, town_id) WHERE town_score.status IS NULL""",
 }
