@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from pipelines import run as flow
 
 ROOT = Path(__file__).parent.parent

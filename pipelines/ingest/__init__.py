@@ -11,9 +11,18 @@ from typing import TYPE_CHECKING
 from pipelines.contracts import Contract
 from pipelines.errors import Exit, KaoheError, Problem
 from pipelines.ingest.deliveries import Delivery, discover
-from pipelines.ingest.header import SEARCHED, Header, find_header, plain
-from pipelines.ingest.sheets import Row, Sheet, UnreadableError, open_sheets
+from pipelines.ingest.header import SEARCHED, find_header, plain
+from pipelines.ingest.problems import (
+    beyond_header,
+    header_problems,
+    no_header,
+    no_register,
+    shared_figures,
+    unreadable,
+)
+from pipelines.ingest.sheets import MergedArea, Row, Sheet, UnreadableError, first_cell, open_text
 from pipelines.ingest.tables import Tables
+from pipelines.ingest.workbook import open_workbook
 
 if TYPE_CHECKING:
     import duckdb
@@ -21,144 +30,109 @@ if TYPE_CHECKING:
 __all__ = ["ingest"]
 
 #: Sheets that explain and hold no data.
-_EXPLAINING = re.compile(r"^(填表说明|填报说明|说明|目录|字典|readme|instructions)", re.IGNORECASE)
-_UNNAMED = re.compile(r"^(sheet|工作表|表)\d*$", re.IGNORECASE)
+_EXPLAINING = re.compile(r"(填表|填报)?说明|目录|字典|readme|instructions")
+#: Names of sheets that say nothing about whom they are of.
+_UNNAMED = re.compile(r"(sheet|工作表|表|数据|汇总)?[0-9()]*|[0-9]{4}年度?|[0-9]{1,2}月份?")
 
 
 def ingest(
     connection: duckdb.DuckDBPyConnection,
     raw: Path,
     contracts: Mapping[str, Contract],
-    report: Callable[[str], None] = lambda _: None,
+    report: Callable[[str], None],
 ) -> None:
-    """Read every delivery below ``raw`` into the warehouse.
+    """Read every delivery below ``raw`` into the warehouse; ``report`` hears the name of each.
 
     Makes delivery_file, delivery_sheet, delivery_column, raw_<source>, typed_<source>, town_register,
     town_name_lookup and town_year. Raises KaoheError (rejected) with every problem of every file, in one pass.
     """
     deliveries, problems = discover(raw, contracts)
     if not any(delivery.source == "towns" for delivery in deliveries):
-        problems.append(_no_register())
+        problems.append(no_register())
     tables = Tables(connection, contracts)
     for delivery in deliveries:
         report(delivery.name)
-        problems += _read(tables, delivery, contracts[delivery.source])
-    if problems:
-        raise KaoheError(Exit.REJECTED, f"{len(problems)} problem(s) in what was received; nothing was read", problems)
+        try:
+            problems += _read(tables, delivery, contracts[delivery.source])
+        except UnreadableError as error:
+            problems.append(unreadable(delivery, error))
     tables.finish()
+    problems += [beyond_header(*row) for row in tables.rows_beyond_header()]
+    if problems:
+        count = len(problems)
+        raise KaoheError(
+            Exit.REJECTED, f"报送文件有 {count} 处问题，未予接收 / {count} problem(s) in what was received", problems
+        )
 
 
 def _read(tables: Tables, delivery: Delivery, contract: Contract) -> list[Problem]:
-    """Put one file's rows into ``tables``; the problems that keep it from being read."""
-    if delivery.path.suffix.lower() == ".parquet":
-        # One row of column names, and the rest stays with the database.
-        names: Row = list(tables.parquet_columns(delivery.path))
-        header = find_header(contract, [names])
-        problems = _header_problems(delivery, "", contract, header)
-        tables.add_file(delivery, "")
-        if header and not problems:
-            tables.add_parquet(delivery, contract, header)
-        return problems
-    try:
-        sheets = open_sheets(delivery.path)
-        problems = []
-        for position, sheet in enumerate(sheets):
-            if position == 0:
-                tables.add_file(delivery, sheet.encoding)
-            problems += _read_sheet(tables, delivery, contract, sheet)
-    except UnreadableError as error:
-        return [
-            Problem(
-                file=delivery.name,
-                rule="readable",
-                message_zh=error.zh,
-                message_en=error.en,
-                remedy_zh="请另存为 UTF-8 或 GB18030 的 CSV，或 xlsx，再报送",
-                remedy_en="save it again as CSV in UTF-8 or GB18030, or as xlsx",
+    """Put one file's rows into ``tables``; the problems that keep it from being read. Raises UnreadableError."""
+    match delivery.path.suffix.lower():
+        case ".parquet":
+            header = tables.parquet_header(delivery)
+            tables.add_file(delivery, "")
+            town = delivery.label or None
+            problems = (
+                header_problems(delivery, "", contract, header, town) if header else [no_header(delivery, "", contract)]
             )
-        ]
-    return problems
+            if header and not problems:
+                tables.add_parquet(delivery, header, town)
+            return problems
+        case ".csv":
+            sheets = [open_text(delivery.path, lambda top: _recognised(contract, top), SEARCHED)]
+        case _:
+            sheets = open_workbook(delivery.path)
+    tables.add_file(delivery, sheets[0].encoding if sheets else "")
+    found = [_read_sheet(tables, delivery, contract, sheet) for sheet in sheets]
+    if all(problems is None for problems in found):
+        return [no_header(delivery, "", contract)]
+    return [problem for problems in found for problem in problems or ()]
 
 
-def _read_sheet(tables: Tables, delivery: Delivery, contract: Contract, sheet: Sheet) -> list[Problem]:
-    top = list(islice(sheet.rows, SEARCHED))
-    rows: Iterator[Row] = chain(top, sheet.rows)
-    if _EXPLAINING.match(plain(sheet.name)) or not any(cell for row in top for cell in row):
-        tables.add_unread_sheet(delivery, sheet.name, rows)
-        return []
+def _recognised(contract: Contract, top: list[Row]) -> int:
     header = find_header(contract, top)
-    town = _town_outside_the_table(delivery, sheet.name)
-    problems = _header_problems(delivery, sheet.name, contract, header, town)
-    if header and not problems:
-        tables.add_sheet(delivery, sheet.name, contract, header, rows, town)
-    return problems
+    return len(header.columns) if header else 0
 
 
-def _town_outside_the_table(delivery: Delivery, sheet: str) -> str | None:
-    """The town a whole sheet is about, where its name or the file's says so."""
-    return sheet if sheet and not _UNNAMED.match(plain(sheet)) else delivery.label or None
-
-
-def _header_problems(
-    delivery: Delivery, sheet: str, contract: Contract, header: Header | None, town: str | None = None
-) -> list[Problem]:
+def _read_sheet(tables: Tables, delivery: Delivery, contract: Contract, sheet: Sheet) -> list[Problem] | None:
+    """Put one sheet's rows into ``tables``; its problems, or None where it is empty or only explains."""
+    top = list(islice(sheet.rows, SEARCHED))
+    rows = chain(top, sheet.rows)
+    if _EXPLAINING.match(plain(sheet.name)):
+        tables.add_unread_sheet(delivery, sheet.name, rows)
+        return None
+    header = find_header(contract, top)
     if header is None:
-        wanted = "、".join(field.title for field in contract.fields if not field.optional)
-        return [
-            Problem(
-                file=delivery.name,
-                sheet=sheet,
-                rule="header",
-                message_zh=f"前 {SEARCHED} 行中找不到表头",
-                message_en=f"no header line in the first {SEARCHED} rows",
-                remedy_zh=f"表头应有：{wanted}",
-                remedy_en="the header needs: "
-                + ", ".join(field.name for field in contract.fields if not field.optional),
-            )
-        ]
-    told_elsewhere = {"year"} if delivery.year else set()
-    if contract.town_field and town:
-        told_elsewhere.add(contract.town_field)
-    near = "、".join(text for at, text in sorted(header.written.items()) if at not in header.columns.values())
-    problems = [
-        Problem(
-            file=delivery.name,
-            sheet=sheet,
-            cell=f"{header.row}:{header.row}",
-            column=field.title,
-            value=near,
-            rule="column_missing",
-            message_zh=f"缺少「{field.title}」列",
-            message_en=f"the column {field.name} is missing",
-            remedy_zh=f"请补上该列；可用的列名：{'、'.join(field.headers)}；单位应为合同所定",
-            remedy_en=f"add it; it may be headed {', '.join(field.headers)}, in the contract's unit",
-        )
-        for field in header.missing
-        if field.name not in told_elsewhere
-    ]
-    problems += [
-        Problem(
-            file=delivery.name,
-            sheet=sheet,
-            cell=f"{header.row}:{header.row}",
-            column=field.title,
-            rule="column_doubled",
-            message_zh=f"「{field.title}」有多列",
-            message_en=f"more than one column is {field.name}",
-            remedy_zh="请只保留一列",
-            remedy_en="keep one of them",
-        )
-        for field in header.doubled
-    ]
+        blank = []
+        for row in rows:
+            if first_cell(row):
+                return [no_header(delivery, sheet.name, contract)]
+            blank.append(row)
+        tables.add_unread_sheet(delivery, sheet.name, blank)
+        return None
+    town = _town_outside_the_table(delivery, contract, sheet.name)
+    problems = header_problems(delivery, sheet.name, contract, header, town)
+    if not problems:
+        problems = shared_figures(delivery, contract, sheet, header)
+        tables.add_sheet(delivery, sheet.name, header, _spread(rows, sheet.merged), town)
     return problems
 
 
-def _no_register() -> Problem:
-    return Problem(
-        file="towns.csv",
-        rule="register",
-        message_zh="缺少镇街名录",
-        message_en="the register of towns is missing",
-        remedy_zh="请将镇街名录放在 towns.csv",
-        remedy_en="put the register of towns at towns.csv",
-    )
+def _town_outside_the_table(delivery: Delivery, contract: Contract, sheet: str) -> str | None:
+    """The town a whole sheet is about, where its name or the file's says so."""
+    name = plain(sheet)
+    says_nothing = _UNNAMED.fullmatch(name) or name in (contract.name, plain(contract.title))
+    return (None if says_nothing else sheet) or delivery.label or None
+
+
+def _spread(rows: Iterator[Row], merged: tuple[MergedArea, ...]) -> Iterator[Row]:
+    """``rows`` with the text of each merged area in all its cells."""
+    ahead = sorted(merged, key=lambda area: area.top, reverse=True)
+    current: list[MergedArea] = []
+    for number, row in enumerate(rows):
+        while ahead and ahead[-1].top <= number:
+            current.append(ahead.pop())
+        current = [area for area in current if area.bottom >= number]
+        for area in current:
+            row[area.left : area.right + 1] = [area.text] * len(row[area.left : area.right + 1])
+        yield row

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 
 from pipelines.errors import Problem
 
 FORMATS = (".csv", ".xlsx", ".parquet")
 _NOT_DELIVERIES = ("README.md", ".gitkeep", ".DS_Store", "Thumbs.db")
+_YEAR = re.compile(r"(19|20)[0-9]{2}")
 
 
 @dataclass(frozen=True)
@@ -37,41 +40,74 @@ class Delivery:
 
 def discover(raw: Path, sources: Iterable[str]) -> tuple[list[Delivery], list[Problem]]:
     """Every delivery below ``raw`` in a fixed order, and a problem for every file that is none."""
-    names = sorted(sources, key=len, reverse=True)
+    names = sorted(sources, key=lambda name: (-len(name), name))
     deliveries, problems = [], []
-    for path in sorted(raw.rglob("*")):
-        if not path.is_file() or path.name in _NOT_DELIVERIES or path.name.startswith(("~$", ".")):
+    for path in sorted(raw.rglob("*"), key=lambda path: path.relative_to(raw).parts):
+        if path.name in _NOT_DELIVERIES or path.name.startswith("~$"):
+            continue
+        if path.is_dir() and not path.is_symlink():
             continue
         name = path.relative_to(raw).as_posix()
-        folder = path.relative_to(raw).parts[:-1]
         source = next((each for each in names if path.stem == each or path.stem.startswith(f"{each}-")), None)
-        at_home = (
-            folder == () if source == "towns" else len(folder) == 1 and folder[0].isdigit() and len(folder[0]) == 4
-        )
-        if source is None or path.suffix.lower() not in FORMATS or not at_home:
-            problems.append(_not_a_delivery(name, source))
+        problem = _problem(path, name, source, names)
+        if problem or source is None:
+            problems += [problem] if problem else []
             continue
-        content = path.read_bytes()
+        with path.open("rb") as content:
+            digest = hashlib.file_digest(content, "sha256").hexdigest()
         deliveries.append(
             Delivery(
                 path=path,
                 name=name,
                 source=source,
-                year=int(folder[0]) if folder else None,
+                year=None if source == "towns" else int(path.parent.name),
                 label=path.stem[len(source) + 1 :],
-                sha256=hashlib.sha256(content).hexdigest(),
-                size=len(content),
+                sha256=digest,
+                size=path.stat().st_size,
             )
         )
     return deliveries, problems
 
 
-def _not_a_delivery(name: str, source: str | None) -> Problem:
-    return Problem(
-        file=name,
-        rule="file_name",
-        message_zh="文件名或所在文件夹不是任何一种报送数据" if source is None else "文件不在应在的文件夹或格式不支持",
-        message_en="the file name fits no source" if source is None else "wrong folder or unsupported format",
-        remedy_zh="名录放 towns.csv，其余放 <年度>/<数据名>[-说明].csv、.xlsx 或 .parquet；无关文件请移出",
-        remedy_en="towns.csv at the top, all else as <year>/<source>[-anything].csv, .xlsx or .parquet; move others out",
-    )
+def _problem(path: Path, name: str, source: str | None, sources: list[str]) -> Problem | None:
+    """Why a file is no delivery; None where it is one."""
+    folder = Path(name).parts[:-1]
+    if path.is_symlink() or not path.is_file():
+        return Problem(
+            file=name,
+            rule="plain_file",
+            message_zh="不是普通文件（链接、管道等不予读取）",
+            message_en="not a plain file; links and pipes are not followed",
+            remedy_zh="请放入文件本身",
+            remedy_en="put the file itself there",
+        )
+    if source is None:
+        near = get_close_matches(path.stem, sources, n=1) or ["<数据名 source>"]
+        return Problem(
+            file=name,
+            rule="file_name",
+            message_zh="文件名不是任何一种报送数据",
+            message_en="the file name fits no source",
+            remedy_zh=f"请改名为 {near[0]}[-说明]{path.suffix}；无关文件请移出",
+            remedy_en=f"name it {near[0]}[-anything]{path.suffix}, or move it out",
+        )
+    if path.suffix.lower() not in FORMATS:
+        return Problem(
+            file=name,
+            rule="file_format",
+            message_zh=f"不支持 {path.suffix or '无扩展名'} 格式",
+            message_en=f"{path.suffix or 'no extension'} is not a format that is read",
+            remedy_zh="请另存为 .xlsx 或 .csv",
+            remedy_en="save it as .xlsx or .csv",
+        )
+    if not (folder == () if source == "towns" else len(folder) == 1 and _YEAR.fullmatch(folder[0])):
+        home = "" if source == "towns" else "<年度 year>/"
+        return Problem(
+            file=name,
+            rule="folder",
+            message_zh="文件不在应在的文件夹",
+            message_en="the file is not in the folder it belongs to",
+            remedy_zh=f"请移到 {home}{path.name}",
+            remedy_en=f"move it to {home}{path.name}",
+        )
+    return None

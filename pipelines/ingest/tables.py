@@ -2,31 +2,47 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.contracts import Contract
-from pipelines.ingest.values import sql_type, town_key, typed_expression
+from pipelines.ingest.header import Header, find_header, plain
+from pipelines.ingest.sheets import UnreadableError, first_cell
+from pipelines.ingest.values import sql_type, squeezed_text, town_key, typed_expression
 
 if TYPE_CHECKING:
     import duckdb
 
     from pipelines.ingest.deliveries import Delivery
-    from pipelines.ingest.header import Header
     from pipelines.ingest.sheets import Row
 
-_PLACE = ("source_file", "source_sheet", "source_row")
 _BATCH = 50_000
 
-_TOTAL = "^(全市|全区|本级|本镇|本街道|各镇街)?(合计|总计|累计)[:：]?$"
-_SUBTOTAL = "小计[:：]?$"
-_NOTE = (
-    "^([（(]?注[:：）)0-9一二三]|备注[:：]|说明[:：]|填表人|填报人|填表单位|制表|审核|负责人|单位负责人|分管领导"
-    "|经办人|联系电话|填报日期|报送日期|填表日期|单位[:：（(]|[（(]?盖章|签名|签字)"
+_TOTAL = "^(全市|全区|本级|本镇|本街道|各镇街)?(合计|总计|累计):?$"
+#: What is subtotalled is named shortly; a longer text that ends so may be a title.
+_SUBTOTAL = "^.{0,6}小计:?$"
+_SIGNED = (
+    "填表人|填报人|填表单位|填报单位|制表|审核|复核|负责人|单位负责人|分管领导|经办人|联系人|联系电话"
+    "|填报日期|报送日期|填表日期|制表日期"
 )
-_ROW_KINDS = ("data", "total", "subtotal")
+#: A note or signature by its own look.
+_NOTE = (
+    "^[(]?(注|备注|说明)[0-9一二三四五六七八九十]*[:.、)]"
+    f"|^[(]?({_SIGNED}|日期|单位)(人|签字|签名|签章|盖章|[(][^)]*[)])*:"
+    "|^[(]?(签名|签字|签章|盖章|公章)[):]"
+)
+#: A note or signature only in a row that names nothing: 审核培训 may also be the title of a training session.
+_LIKELY_NOTE = f"^[(]?({_SIGNED}|注|备注|说明|签名|签字|签章|盖章)"
+
+_FILE = {"source_file": "VARCHAR", "source": "VARCHAR", "year": "INTEGER", "sha256": "VARCHAR", "bytes": "BIGINT",
+         "encoding": "VARCHAR"}  # fmt: skip
+_SHEET = {"source_file": "VARCHAR", "source_sheet": "VARCHAR", "header_row": "INTEGER", "rows_read": "BIGINT"}
+_COLUMN = {"source_file": "VARCHAR", "source_sheet": "VARCHAR", "field": "VARCHAR", "position": "INTEGER",
+           "header": "VARCHAR"}  # fmt: skip
+#: What is known of each row before it is classified. header_row: NULL in a sheet that only explains; first_cell: the
+#: first that is not blank; beyond: the first that is not blank to the right of the header of a text file.
+_RECEIVED = {"source_file": "VARCHAR", "source_sheet": "VARCHAR", "source_row": "BIGINT", "header_row": "INTEGER",
+             "is_header": "BOOLEAN", "first_cell": "VARCHAR", "beyond": "VARCHAR"}  # fmt: skip
 
 
 class Tables:
@@ -40,10 +56,8 @@ class Tables:
         self._sheets: list[tuple[Any, ...]] = []
         self._columns: list[tuple[Any, ...]] = []
         for contract in contracts.values():
-            fields = ", ".join(f'"{field.name}" VARCHAR' for field in contract.fields)
             connection.execute(
-                f"CREATE OR REPLACE TABLE received_{contract.name} (source_file VARCHAR, source_sheet VARCHAR, "
-                f"source_row BIGINT, header_row BIGINT, first_cell VARCHAR, is_header BOOLEAN, {fields})"
+                f"CREATE OR REPLACE TEMP TABLE received_{contract.name} ({_defined(_received(contract))})"
             )
 
     def add_file(self, delivery: Delivery, encoding: str) -> None:
@@ -52,69 +66,71 @@ class Tables:
 
     def add_unread_sheet(self, delivery: Delivery, sheet: str, rows: Iterable[Row]) -> None:
         """Record a sheet that is empty or only explains: its rows are counted and ignored."""
-        width = len(self._contracts[delivery.source].fields)
-        count = 0
-        for count, row in enumerate(rows, start=1):
-            first = next((cell for cell in row if cell), None)
-            self._waiting[delivery.source].append((delivery.name, sheet, count, 2**62, first, False, *[None] * width))
-        self._sheets.append((delivery.name, sheet, None, count))
+        nothing = [None] * len(self._contracts[delivery.source].fields)
+        number = 0
+        for number, row in enumerate(rows, start=1):
+            self._wait(delivery.source, (delivery.name, sheet, number, None, False, first_cell(row), None, *nothing))
+        self._sheets.append((delivery.name, sheet, None, number))
 
-    def add_sheet(
-        self, delivery: Delivery, sheet: str, contract: Contract, header: Header, rows: Iterator[Row], town: str | None
-    ) -> None:
+    def add_sheet(self, delivery: Delivery, sheet: str, header: Header, rows: Iterator[Row], town: str | None) -> None:
         """Record every row of a sheet; ``town`` fills the town column where the sheet has none."""
         self._add_columns(delivery, sheet, header)
-        positions = [header.columns.get(field.name) for field in contract.fields]
-        told = [
-            str(delivery.year)
-            if field.name == "year" and delivery.year
-            else town
-            if field.name == contract.town_field
-            else None
-            for field in contract.fields
-        ]
-        heading = [_squeezed(header.written.get(at)) for at in range(max(header.written) + 1)]
-        waiting = self._waiting[delivery.source]
-        count = 0
-        for count, row in enumerate(rows, start=1):
+        source = delivery.source
+        told = self._told(delivery, header, town)
+        heading = [(at, plain(text)) for at, text in header.written.items()]
+        end = header.width if not sheet else None
+        number = 0
+        for number, row in enumerate(rows, start=1):
+            first = first_cell(row)
+            is_header = first is not None and all(
+                at < len(row) and plain(row[at] or "") == text for at, text in heading
+            )
+            beyond = first_cell(row[end:]) if end is not None and len(row) > end else None
             width = len(row)
-            first = next((cell for cell in row if cell and not cell.isspace()), None)
-            is_header = first is not None and [_squeezed(cell) for cell in row[: len(heading)]] == heading
-            cells = [
-                told[index] if at is None and first is not None else row[at] if at is not None and at < width else None
-                for index, at in enumerate(positions)
-            ]
-            waiting.append((delivery.name, sheet, count, header.row, first, is_header, *cells))
-            if len(waiting) >= _BATCH:
-                self._write(delivery.source)
-        self._sheets.append((delivery.name, sheet, header.row, count))
+            cells = [text if at is None else row[at] if at < width else None for at, text in told]
+            self._wait(source, (delivery.name, sheet, number, header.row, is_header, first, beyond, *cells))
+        self._sheets.append((delivery.name, sheet, header.row, number))
 
-    def parquet_columns(self, path: Path) -> list[str]:
-        """Names of the columns of a Parquet file."""
-        described = self._connection.execute("DESCRIBE SELECT * FROM read_parquet(?)", [str(path)]).fetchall()
-        return [row[0] for row in described]
+    def parquet_header(self, delivery: Delivery) -> Header | None:
+        """The column names of a Parquet file as a header. Raises UnreadableError."""
+        import duckdb
 
-    def add_parquet(self, delivery: Delivery, contract: Contract, header: Header) -> None:
-        """Record every row of a Parquet file without bringing it into Python; its first row is number 2."""
+        if set(delivery.name) & set("*?["):
+            raise UnreadableError("文件名含有 * ? 或 [", "the file name holds *, ? or [")
+        try:
+            query = "DESCRIBE SELECT * FROM read_parquet(?)"
+            described = self._connection.execute(query, [str(delivery.path)]).fetchall()
+        except duckdb.Error as error:
+            reason = str(error).splitlines()[0]
+            raise UnreadableError(
+                f"不是完好的 Parquet 文件（{reason}）", f"not a whole Parquet file ({reason})"
+            ) from error
+        return find_header(self._contracts[delivery.source], [[name for name, *_ in described]])
+
+    def add_parquet(self, delivery: Delivery, header: Header, town: str | None) -> None:
+        """Record every row of a Parquet file without bringing it into Python; its rows count from 1."""
         self._add_columns(delivery, "", header)
-        cells = []
-        for field in contract.fields:
-            at = header.columns.get(field.name)
-            told = f"'{delivery.year}'" if field.name == "year" and delivery.year else "NULL"
-            cells.append(f'CAST("{header.written[at]}" AS VARCHAR)' if at is not None else told)
+        texts = {at: f"CAST({_name(name)} AS VARCHAR)" for at, name in header.written.items()}
+        told = self._told(delivery, header, town)
+        cells = [texts[at] if at is not None else "?" for at, _ in told]
+        given = [text for at, text in told if at is None]
+        first = ", ".join(f"nullif(trim({text}), '')" for text in texts.values())
         self._connection.execute(
-            f"INSERT INTO received_{contract.name} SELECT ?, '', 2 + file_row_number, 1, '-', FALSE, {', '.join(cells)} "
+            f"INSERT INTO received_{delivery.source} "
+            f"SELECT ?, '', 1 + file_row_number, 0, FALSE, coalesce({first}), NULL, {', '.join(cells)} "
             "FROM read_parquet(?, file_row_number = TRUE)",
-            [delivery.name, str(delivery.path)],
+            [delivery.name, *given, str(delivery.path)],
         )
-        count = self._connection.execute("SELECT count(*) FROM read_parquet(?)", [str(delivery.path)]).fetchall()[0][0]
-        self._sheets.append((delivery.name, "", 1, count))
+        rows = self._connection.execute("SELECT count(*) FROM read_parquet(?)", [str(delivery.path)]).fetchall()
+        self._sheets.append((delivery.name, "", 0, rows[0][0]))
 
     def finish(self) -> None:
         """Write what is still waiting, classify every row, type the fields and resolve the towns."""
         for source in self._waiting:
             self._write(source)
-        self._write_ledgers()
+        self._create("delivery_file", _FILE, self._files)
+        self._create("delivery_sheet", _SHEET, self._sheets)
+        self._create("delivery_column", _COLUMN, self._columns)
         for contract in self._contracts.values():
             self._classify(contract)
         self._type(self._contracts["towns"])
@@ -123,100 +139,112 @@ class Tables:
             if contract.name != "towns":
                 self._type(contract)
 
+    def rows_beyond_header(self) -> list[tuple[str, int, str]]:
+        """File, row and text of every data row of a text file that goes on to the right of the header; after finish."""
+        return [
+            row
+            for contract in self._contracts.values()
+            for row in self._connection.execute(
+                f"SELECT source_file, source_row, beyond FROM received_{contract.name} "
+                f"INNER JOIN raw_{contract.name} USING (source_file, source_sheet, source_row) "
+                "WHERE beyond IS NOT NULL AND row_kind IN ('data', 'total', 'subtotal') ORDER BY ALL"
+            ).fetchall()
+        ]
+
+    def _told(self, delivery: Delivery, header: Header, town: str | None) -> list[tuple[int | None, str | None]]:
+        """For each field its column, or what the folder, sheet or file name says in its place."""
+        contract = self._contracts[delivery.source]
+        elsewhere = {"year": str(delivery.year) if delivery.year else None, contract.town_field: town}
+        return [(header.columns.get(field.name), elsewhere.get(field.name)) for field in contract.fields]
+
     def _add_columns(self, delivery: Delivery, sheet: str, header: Header) -> None:
         fields = {at: name for name, at in header.columns.items()}
         for at, text in header.written.items():
             self._columns.append((delivery.name, sheet, fields.get(at), at + 1, text))
 
+    def _wait(self, source: str, row: tuple[Any, ...]) -> None:
+        self._waiting[source].append(row)
+        if len(self._waiting[source]) >= _BATCH:
+            self._write(source)
+
     def _write(self, source: str) -> None:
-        names = [*_PLACE, "header_row", "first_cell", "is_header", *(f.name for f in self._contracts[source].fields)]
-        types = {"source_row": "int64", "header_row": "int64", "is_header": "bool"}
-        self._insert(f"received_{source}", names, self._waiting[source], types)
+        self._insert(f"received_{source}", list(_received(self._contracts[source]).items()), self._waiting[source])
         self._waiting[source].clear()
 
-    def _write_ledgers(self) -> None:
-        connection = self._connection
-        connection.execute(
-            "CREATE OR REPLACE TABLE delivery_file (source_file VARCHAR, source VARCHAR, year INTEGER, sha256 VARCHAR, "
-            "bytes BIGINT, encoding VARCHAR)"
-        )
-        names = ["source_file", "source", "year", "sha256", "bytes", "encoding"]
-        self._insert("delivery_file", names, self._files, {"year": "int64", "bytes": "int64"})
-        connection.execute(
-            "CREATE OR REPLACE TABLE delivery_sheet (source_file VARCHAR, source_sheet VARCHAR, header_row BIGINT, "
-            "rows_read BIGINT)"
-        )
-        names = ["source_file", "source_sheet", "header_row", "rows_read"]
-        self._insert("delivery_sheet", names, self._sheets, {"header_row": "int64", "rows_read": "int64"})
-        connection.execute(
-            "CREATE OR REPLACE TABLE delivery_column (source_file VARCHAR, source_sheet VARCHAR, field VARCHAR, "
-            "position INTEGER, header VARCHAR)"
-        )
-        names = ["source_file", "source_sheet", "field", "position", "header"]
-        self._insert("delivery_column", names, self._columns, {"position": "int64"})
+    def _create(self, table: str, columns: Mapping[str, str], rows: list[tuple[Any, ...]]) -> None:
+        self._connection.execute(f"CREATE OR REPLACE TABLE {table} ({_defined(columns)})")
+        self._insert(table, list(columns.items()), rows)
 
-    def _insert(self, table: str, names: list[str], rows: list[tuple[Any, ...]], types: Mapping[str, str]) -> None:
+    def _insert(self, table: str, columns: list[tuple[str, str]], rows: list[tuple[Any, ...]]) -> None:
         """Hand rows to the database as Arrow columns; row-wise inserts would be slower by two orders."""
         if not rows:
             return
         import pyarrow
 
-        columns = [
-            pyarrow.array(values, type=types.get(name, "string"))
-            for name, values in zip(names, zip(*rows, strict=True), strict=True)
+        types = {
+            "VARCHAR": pyarrow.string(),
+            "INTEGER": pyarrow.int32(),
+            "BIGINT": pyarrow.int64(),
+            "BOOLEAN": pyarrow.bool_(),
+        }
+        arrays = [
+            pyarrow.array(values, type=types[kind])
+            for (_, kind), values in zip(columns, zip(*rows, strict=True), strict=True)
         ]
-        self._connection.register("arriving", pyarrow.table(columns, names=names))
-        self._connection.execute(f"INSERT INTO {table} SELECT * FROM arriving")
+        self._connection.register("arriving", pyarrow.table(arrays, names=[name for name, _ in columns]))
+        self._connection.execute(f'INSERT INTO "{table}" SELECT * FROM arriving')
         self._connection.unregister("arriving")
 
     def _classify(self, contract: Contract) -> None:
-        """raw_<source>: every row with what kind of row it is. A row that is merely odd is data, for the gate to judge."""
-        texts = [f'"{field.name}"' for field in contract.fields if field.type in ("string", "year", "integer")]
-        squeezed = [f"regexp_replace(coalesce({text}, ''), '\\s', '', 'g')" for text in ("first_cell", *texts[:4])]
+        """raw_<source>: every row with its kind. A row that is merely odd is data, for the gate to judge."""
+        keys = [contract.field(name) for name in contract.primary_key]
+        told = ["first_cell", *(f'"{key.name}"' for key in keys if key.type in ("string", "integer", "year"))]
+        # Few rows say 计 anywhere; only these are looked at more closely.
+        mentions_sum = f"contains(concat({', '.join(told)}), '计')"
         fields = ", ".join(f'"{field.name}"' for field in contract.fields)
+        names_nothing = " OR ".join(f'"{key.name}" IS NULL' for key in keys)
 
-        def any_matches(pattern: str) -> str:
-            return " OR ".join(f"regexp_matches({text}, '{pattern}')" for text in squeezed)
+        def any_is(pattern: str) -> str:
+            matches = " OR ".join(f"regexp_matches({squeezed_text(text)}, '{pattern}')" for text in told)
+            return f"{mentions_sum} AND ({matches})"
 
+        first = squeezed_text("first_cell")
         self._connection.execute(f"""
             CREATE OR REPLACE TABLE raw_{contract.name} AS
             SELECT
                 source_file, source_sheet, source_row,
                 CASE
-                    WHEN source_row < header_row AND header_row < {2**62} THEN 'title'
-                    WHEN is_header THEN 'header'
                     WHEN first_cell IS NULL THEN 'blank'
-                    WHEN header_row = {2**62} THEN 'note'
-                    WHEN {any_matches(_TOTAL)} THEN 'total'
-                    WHEN {any_matches(_SUBTOTAL)} THEN 'subtotal'
-                    WHEN regexp_matches({squeezed[0]}, '{_NOTE}') THEN 'note'
+                    WHEN header_row IS NULL THEN 'note'
+                    WHEN source_row < header_row THEN 'title'
+                    WHEN is_header THEN 'header'
+                    WHEN {any_is(_TOTAL)} THEN 'total'
+                    WHEN {any_is(_SUBTOTAL)} THEN 'subtotal'
+                    WHEN regexp_matches({first}, '{_NOTE}') THEN 'note'
+                    WHEN regexp_matches({first}, '{_LIKELY_NOTE}') AND ({names_nothing}) THEN 'note'
                     ELSE 'data'
                 END AS row_kind,
                 {fields}
             FROM received_{contract.name}""")
-        self._connection.execute(f"DROP TABLE received_{contract.name}")
 
     def _type(self, contract: Contract) -> None:
         """typed_<source>: data and total rows with every field parsed, and the town resolved."""
         fields = ", ".join(
             f'CAST(({typed_expression(field)}) AS {sql_type(field)}) AS "{field.name}"' for field in contract.fields
         )
-        kinds = ", ".join(f"'{kind}'" for kind in _ROW_KINDS)
-        town = contract.town_field
-        town_id, join = "", ""
-        if town:
-            town_id = ", name.town_id"
-            join = f"""
+        typed = f"""
+            SELECT source_file, source_sheet, source_row, row_kind, {fields}
+            FROM raw_{contract.name} WHERE row_kind IN ('data', 'total', 'subtotal')"""
+        if contract.town_field:
+            # A name that two units bear is nobody's: the town stays unknown.
+            typed = f"""
+                SELECT typed.*, known.town_id
+                FROM ({typed}) AS typed
                 LEFT JOIN (
                     SELECT name, min(town_id) AS town_id FROM town_name_lookup
                     GROUP BY name HAVING count(DISTINCT town_id) = 1
-                ) AS name ON name.name = {town_key(f'received."{town}"')}"""
-        self._connection.execute(f"""
-            CREATE OR REPLACE TABLE typed_{contract.name} AS
-            SELECT received.source_file, received.source_sheet, received.source_row, received.row_kind,
-                {fields}{town_id}
-            FROM raw_{contract.name} AS received{join}
-            WHERE received.row_kind IN ({kinds})""")
+                ) AS known ON known.name = {town_key(f'typed."{contract.town_field}"')}"""
+        self._connection.execute(f"CREATE OR REPLACE TABLE typed_{contract.name} AS {typed}")
 
     def _register(self) -> None:
         """The register of towns, every name it may be called by, and who was to be assessed in which year."""
@@ -228,13 +256,12 @@ class Tables:
             SELECT DISTINCT {town_key("given")} AS name, town_id, valid_from, valid_to
             FROM (
                 SELECT
-                    unnest(string_split_regex(
-                        concat_ws(';', town_name, town_code, aliases), '[、,，;；|/]'
-                    )) AS given,
+                    unnest([town_name, town_code] || string_split_regex(coalesce(aliases, ''), '[、,，;；|]')) AS given,
                     town_id, valid_from, valid_to
                 FROM town_register
             )
-            WHERE given <> ''""")
+            WHERE trim(given) <> ''
+            ORDER BY ALL""")
         self._connection.execute("""
             CREATE OR REPLACE TABLE town_year AS
             SELECT
@@ -242,8 +269,17 @@ class Tables:
             FROM (SELECT DISTINCT year FROM delivery_file WHERE year IS NOT NULL) AS years
             INNER JOIN town_register AS town
                 ON years.year >= coalesce(town.valid_from, years.year)
-                AND years.year <= coalesce(town.valid_to, years.year)""")
+                AND years.year <= coalesce(town.valid_to, years.year)
+            ORDER BY ALL""")
 
 
-def _squeezed(text: str | None) -> str:
-    return re.sub(r"\s", "", text or "")
+def _received(contract: Contract) -> dict[str, str]:
+    return _RECEIVED | {field.name: "VARCHAR" for field in contract.fields}
+
+
+def _defined(columns: Mapping[str, str]) -> str:
+    return ", ".join(f'"{name}" {kind}' for name, kind in columns.items())
+
+
+def _name(column: str) -> str:
+    return '"' + column.replace('"', '""') + '"'

@@ -1,6 +1,5 @@
 /*
 source: assessor_scores
-table: typed_assessor_scores
 field: item
 severity: critical
 message: {zh: 该条款由数据计算，不由考核人评分, en: this item is computed from figures and not judged}
@@ -9,18 +8,13 @@ remedy: {zh: 删去该行；如需更正，请用复核更正, en: take the row 
 SELECT
     score.source_file,
     score.source_sheet,
-    score.source_row,
-    score.year,
-    score.town_id,
-    cast(NULL AS VARCHAR) AS value,
-    cast(NULL AS VARCHAR) AS message_zh,
-    cast(NULL AS VARCHAR) AS message_en
+    score.source_row
 FROM typed_assessor_scores AS score
 INNER JOIN rubric_item AS item
     ON score.item = item.item
-WHERE
-    score.row_kind = 'data'
-    AND NOT EXISTS (
-        SELECT 1 FROM rubric_term AS term
-        WHERE item.item = term.item AND term.kind IN ('judged', 'bonus')
-    )
+ANTI JOIN (
+    SELECT item FROM rubric_term
+    WHERE kind IN ('judged', 'bonus')
+) AS judged
+    ON score.item = judged.item
+WHERE score.row_kind = 'data'

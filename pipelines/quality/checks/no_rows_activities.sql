@@ -1,25 +1,28 @@
 /*
 source: activities
-table: typed_activities
 severity: warning
 message: {zh: 该年度台账已报送，此单位一行也没有，按 0 计, en: "the log was delivered and has no row of this town, which counts as 0"}
 remedy: {zh: 如有漏报请补报, en: report what was left out}
 */
 SELECT
-    cast(NULL AS VARCHAR) AS source_file,
-    cast(NULL AS VARCHAR) AS source_sheet,
+    town_year.year || '/activities*' AS source_file,
+    '' AS source_sheet,
     cast(NULL AS BIGINT) AS source_row,
     town_year.year,
     town_year.town_id,
-    cast(NULL AS VARCHAR) AS value,
     town_year.town_name || '：该年度无任何记录，按 0 计' AS message_zh,
     town_year.town_name || ': no row in the year, counted as 0' AS message_en
 FROM town_year
-INNER JOIN (
-    SELECT DISTINCT year FROM delivery_file
+SEMI JOIN (
+    SELECT year FROM delivery_file
     WHERE source = 'activities'
-) AS file
-    ON town_year.year = file.year
-LEFT JOIN typed_activities AS present
-    ON town_year.year = present.year AND town_year.town_id = present.town_id AND present.row_kind = 'data'
-WHERE present.source_file IS NULL
+) AS delivered
+    ON town_year.year = delivered.year
+ANTI JOIN (
+    SELECT
+        year,
+        town_id
+    FROM typed_activities
+    WHERE row_kind = 'data'
+) AS present
+    ON town_year.year = present.year AND town_year.town_id = present.town_id

@@ -1,6 +1,5 @@
 /*
 source: assessor_scores
-table: typed_assessor_scores
 field: score
 severity: critical
 message: {zh: 得分超过该条款的标准分, en: the score is above the points of its item}
@@ -10,9 +9,6 @@ SELECT
     score.source_file,
     score.source_sheet,
     score.source_row,
-    score.year,
-    score.town_id,
-    cast(NULL AS VARCHAR) AS value,
     '得分超过该条款的标准分 ' || item.available AS message_zh,
     'the score is above the points of its item, ' || item.available AS message_en
 FROM typed_assessor_scores AS score

@@ -1,0 +1,162 @@
+"""What keeps a received file from being read, told so that its sender can mend it."""
+
+from __future__ import annotations
+
+import re
+
+from pipelines.contracts import Contract
+from pipelines.errors import Problem
+from pipelines.ingest.deliveries import Delivery
+from pipelines.ingest.header import SEARCHED, WRITTEN_UNITS, Header, plain
+from pipelines.ingest.places import place
+from pipelines.ingest.sheets import Sheet, UnreadableError
+
+_FIGURE = re.compile(r"[-+0-9.,%]+")
+
+
+def header_problems(
+    delivery: Delivery, sheet: str, contract: Contract, header: Header, town: str | None
+) -> list[Problem]:
+    """Columns missing, claimed twice or in another unit. ``town`` is the town told outside the table, if any."""
+
+    def at_header(position: int) -> dict[str, str]:
+        cell = place(delivery.name, header.row, position + 1)
+        return {"file": delivery.name, "sheet": sheet, "cell": cell, "column": header.written[position]}
+
+    problems = []
+    elsewhere = {"year" if delivery.year else None, contract.town_field if town else None}
+    unused = "、".join(text for at, text in header.written.items() if at not in header.columns.values())
+    for field in header.missing:
+        if field.name not in elsewhere and field not in header.other_unit.values():
+            problems.append(
+                Problem(
+                    file=delivery.name,
+                    sheet=sheet,
+                    cell=place(delivery.name, header.row),
+                    column=field.title,
+                    rule="column_missing",
+                    message_zh=f"缺少「{field.title}」列" + (f"；未能识别的列有：{unused}" if unused else ""),
+                    message_en=f"the column {field.name} is missing"
+                    + (f"; not recognised: {unused}" if unused else ""),
+                    remedy_zh=f"请补上该列，列名可写作：{'、'.join(field.headers)}",
+                    remedy_en=f"add it, headed {' or '.join(field.headers)}",
+                )
+            )
+    for field, positions in header.doubled.items():
+        columns = "、".join(f"{header.written[at]}（{place(delivery.name, header.row, at + 1)}）" for at in positions)
+        problems.append(
+            Problem(
+                **at_header(positions[1]),
+                rule="column_doubled",
+                message_zh=f"「{field.title}」有 {len(positions)} 列：{columns}",
+                message_en=f"{len(positions)} columns are {field.name}: {columns}",
+                remedy_zh="请只保留一列",
+                remedy_en="keep one of them",
+            )
+        )
+    for position, field in header.other_unit.items():
+        unit = "、".join(WRITTEN_UNITS[field.unit]) if field.unit else "—"
+        problems.append(
+            Problem(
+                **at_header(position),
+                rule="unit",
+                message_zh=f"单位不符：「{field.title}」的单位应为 {unit}",
+                message_en=f"another unit: {field.name} is to be in {field.unit or 'no unit'}",
+                remedy_zh="请换算后改列名，再报送",
+                remedy_en="convert the figures and mend the header",
+            )
+        )
+    if header.unit_line:
+        row, position, text = header.unit_line
+        problems.append(
+            Problem(
+                file=delivery.name,
+                sheet=sheet,
+                cell=place(delivery.name, row, position + 1),
+                value=text,
+                rule="unit",
+                message_zh="表头上方注明的单位与要求不符",
+                message_en="the unit stated above the header is not the one asked for",
+                remedy_zh="请换算成人、元等单位后再报送",
+                remedy_en="convert the figures to single persons, yuan and so on",
+            )
+        )
+    return problems
+
+
+def shared_figures(delivery: Delivery, contract: Contract, sheet: Sheet, header: Header) -> list[Problem]:
+    """Figures merged over several cells: whose they are, or how they part, cannot be known."""
+    figures = {
+        header.columns[field.name] for field in contract.fields if field.additive and field.name in header.columns
+    }
+    problems = []
+    for area in sheet.merged:
+        shared_by = (area.bottom - area.top + 1) * sum(area.left <= at <= area.right for at in figures)
+        if area.top >= header.row and shared_by > 1 and _FIGURE.fullmatch(plain(area.text or "")):
+            problems.append(
+                Problem(
+                    file=delivery.name,
+                    sheet=sheet.name,
+                    cell=place(delivery.name, area.top + 1, area.left + 1),
+                    column=header.written.get(area.left, ""),
+                    value=area.text or "",
+                    rule="merged_figure",
+                    message_zh="一个数占用了合并的多个单元格",
+                    message_en="one figure stands in several merged cells",
+                    remedy_zh="请取消合并，分别填写",
+                    remedy_en="unmerge them and write each figure",
+                )
+            )
+    return problems
+
+
+def no_header(delivery: Delivery, sheet: str, contract: Contract) -> Problem:
+    """No row of the sheet, or of any sheet where ``sheet`` is '', could be the header."""
+    needed = [field for field in contract.fields if not field.optional]
+    return Problem(
+        file=delivery.name,
+        sheet=sheet,
+        rule="header",
+        message_zh=f"前 {SEARCHED} 行中找不到表头",
+        message_en=f"no header line in the first {SEARCHED} rows",
+        remedy_zh=f"表头应有：{'、'.join(field.title for field in needed)}",
+        remedy_en=f"the header needs: {', '.join(field.name for field in needed)}",
+    )
+
+
+def beyond_header(file: str, row: int, text: str) -> Problem:
+    """A row of a text file is wider than its header, and holds ``text`` there."""
+    return Problem(
+        file=file,
+        cell=place(file, row),
+        value=text,
+        rule="row_width",
+        message_zh="此行的列数多于表头，后面的数可能错了位",
+        message_en="this row has more columns than the header; figures may have shifted",
+        remedy_zh="多为 1,234 这样的数未加引号，请改为 1234 或加引号",
+        remedy_en="often a figure such as 1,234 without quotes: write 1234 or quote it",
+    )
+
+
+def unreadable(delivery: Delivery, error: UnreadableError) -> Problem:
+    """The file is not what its name says."""
+    return Problem(
+        file=delivery.name,
+        rule="readable",
+        message_zh=error.zh,
+        message_en=error.en,
+        remedy_zh="请另存为 xlsx，或 UTF-8、GB18030 编码的 CSV，再报送",
+        remedy_en="save it again as xlsx, or as CSV in UTF-8 or GB18030",
+    )
+
+
+def no_register() -> Problem:
+    """Nothing says which towns there are."""
+    return Problem(
+        file="towns.csv",
+        rule="register",
+        message_zh="缺少镇街名录",
+        message_en="the register of towns is missing",
+        remedy_zh="请将镇街名录放在 towns.csv",
+        remedy_en="put the register of towns at towns.csv",
+    )

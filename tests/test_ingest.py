@@ -1,0 +1,567 @@
+"""Received files are read whole: every row is found again with file, sheet and row, and nothing is guessed."""
+
+from __future__ import annotations
+
+import csv
+import datetime
+import io
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from zipfile import ZipFile
+
+import duckdb
+import openpyxl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipelines.contracts import Contract, load_contracts
+from pipelines.errors import Exit, KaoheError, Problem
+from pipelines.ingest import ingest, tables
+from pipelines.ingest.deliveries import discover
+from pipelines.ingest.header import WRITTEN_UNITS, find_header, plain
+from pipelines.ingest.places import place
+from pipelines.ingest.workbook import open_workbook
+
+CONTRACTS = load_contracts()
+REGISTER = """\
+单位编号,代码,名称,别名,类型,启用年度,停用年度
+A,100000001,新丰镇,新丰;老新丰,镇,,
+B,100000002,建设街道,,街道,,
+C,100000103,七星镇,,镇,,2014
+C,100000003,七星街道,,街道,2015,
+"""
+RENEWAL = "年度,镇街,应续保人数,实际续保人数,年度目标任务,完成数"
+
+
+@pytest.fixture
+def raw(tmp_path: Path) -> Path:
+    folder = tmp_path / "raw"
+    (folder / "2013").mkdir(parents=True)
+    (folder / "towns.csv").write_text(REGISTER, encoding="utf-8")
+    return folder
+
+
+def delivered(raw: Path) -> dict[str, Contract]:
+    """The contracts of what lies in ``raw``: tables of the other sources would only take time."""
+    return {name: CONTRACTS[name] for name in sorted({"towns", *(each.source for each in discover(raw, CONTRACTS)[0])})}
+
+
+def read(raw: Path) -> duckdb.DuckDBPyConnection:
+    """What ingest makes of ``raw``; the ledger of every sheet is checked on the way."""
+    connection = duckdb.connect()
+    contracts = delivered(raw)
+    ingest(connection, raw, contracts, lambda _: None)
+    every_row = " UNION ALL ".join(f"SELECT source_file, source_sheet FROM raw_{source}" for source in contracts)
+    lost = connection.execute(
+        f"SELECT * FROM (SELECT source_file, source_sheet, count(*) AS kept FROM ({every_row}) GROUP BY ALL) "
+        "FULL JOIN delivery_sheet USING (source_file, source_sheet) WHERE coalesce(kept, 0) IS DISTINCT FROM rows_read"
+    ).fetchall()
+    assert lost == []
+    return connection
+
+
+def refused(raw: Path) -> list[Problem]:
+    with pytest.raises(KaoheError) as refusal:
+        ingest(duckdb.connect(), raw, delivered(raw), lambda _: None)
+    assert refusal.value.code == Exit.REJECTED
+    return list(refusal.value.problems)
+
+
+def rows(connection: duckdb.DuckDBPyConnection, query: str) -> list[Any]:
+    found = connection.execute(query).fetchall()
+    return [row[0] if len(row) == 1 else row for row in found]
+
+
+def write_csv(path: Path, text: str, encoding: str = "utf-8") -> None:
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(text.encode(encoding))
+
+
+def write_workbook(path: Path, sheets: dict[str, list[list[object]]], merged: tuple[str, ...] = ()) -> None:
+    workbook = openpyxl.Workbook()
+    workbook.remove(workbook.active)
+    for name, cells in sheets.items():
+        sheet = workbook.create_sheet(name)
+        for row in cells:
+            sheet.append(row)
+        for area in merged:
+            sheet.merge_cells(area)
+    workbook.save(path)
+
+
+# Text files
+
+
+def test_titles_totals_notes_and_blank_rows_are_told_from_data(raw: Path) -> None:
+    text = f"""\
+云澜市城乡居民养老保险续保情况表,,,,,
+单位：人,,,,,
+{RENEWAL}
+2013,新丰镇人民政府,"1,200",1150,１００,98
+2013,建设　街道,800,—,50,
+,小 计,2000,1150,150,98
+
+{RENEWAL}
+2013,七星镇,100,90,10,10
+,合　计：,"2,100",1240,160,108
+注：实际续保含补缴。,,,,,
+填表人：甲,,,审核（签字）：,,
+"""
+    write_csv(raw / "2013/pension_renewal.csv", text, "gb18030")
+    connection = read(raw)
+    kinds = dict(connection.execute("SELECT source_row, row_kind FROM raw_pension_renewal").fetchall())
+    assert kinds == {1: "title", 2: "title", 3: "header", 4: "data", 5: "data", 6: "subtotal", 7: "blank", 8: "header",
+                     9: "data", 10: "total", 11: "note", 12: "note"}  # fmt: skip
+    assert rows(connection, "SELECT source_row, town_id, due, renewed, task, done FROM typed_pension_renewal") == [
+        (4, "A", 1200, 1150, 100, 98),
+        (5, "B", 800, None, 50, None),
+        (6, None, 2000, 1150, 150, 98),
+        (9, "C", 100, 90, 10, 10),
+        (10, None, 2100, 1240, 160, 108),
+    ]
+    assert rows(connection, "SELECT due FROM raw_pension_renewal WHERE source_row = 4") == ["1,200"]
+    assert rows(connection, "SELECT * EXCLUDE (sha256, bytes) FROM delivery_file WHERE year IS NOT NULL") == [
+        ("2013/pension_renewal.csv", "pension_renewal", 2013, "gb18030")
+    ]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "gb18030"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_encoding_and_delimiter_are_found(raw: Path, encoding: str, delimiter: str) -> None:
+    # More commas than delimiters in the figures must not mislead.
+    text = f"{RENEWAL}\n2013,新丰镇,'1|234|567','1|150|000',100,98\n"
+    text = text.replace(",", delimiter).replace("|", ",").replace("'", '"')
+    write_csv(raw / "2013/pension_renewal.csv", text, encoding)
+    connection = read(raw)
+    assert rows(connection, "SELECT town_id, due, done FROM typed_pension_renewal") == [("A", 1234567, 98)]
+    assert rows(connection, "SELECT encoding FROM delivery_file WHERE year = 2013") == [encoding]
+
+
+def test_rows_count_as_a_spreadsheet_counts_them(raw: Path) -> None:
+    write_csv(
+        raw / "2013/activities.csv",
+        '\n\n年度,镇街,类型,日期,主题\n\n2013,A镇,培训,2013-3-1,"一\n二"\n2013,A镇,培训,,三\n',
+    )
+    assert rows(read(raw), "SELECT source_row, title FROM typed_activities") == [(5, "一 二"), (6, "三")]
+
+
+def test_a_row_wider_than_the_header_is_refused(raw: Path) -> None:
+    write_csv(raw / "2013/pension_renewal.csv", f"{RENEWAL}\n2013,新丰镇,1,200,1150,100,98\n注：,,,,,,,无\n")
+    (problem,) = refused(raw)
+    assert (problem.rule, problem.cell, problem.value) == ("row_width", "line 2", "98")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param('年度,镇街\n2013,"新丰镇\n'.encode(), id="unclosed quote"),
+        pytest.param("年度,镇街\n2013,新丰镇\n".encode() + "2013,建设街道\n".encode("gb18030"), id="two encodings"),
+        pytest.param(b"\xef\xbb\xbf" + "年度,镇街".encode("gb18030"), id="false byte order mark"),
+        pytest.param(b"\xff\xfe\x00", id="half a character"),
+    ],
+)
+def test_a_broken_text_file_is_refused(raw: Path, content: bytes) -> None:
+    (raw / "2013/publicity.csv").write_bytes(content)
+    (problem,) = refused(raw)
+    assert problem.file == "2013/publicity.csv"
+    assert problem.rule in ("readable", "header")
+
+
+def test_large_files_pass_through_in_pieces(raw: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables, "_BATCH", 7)
+    lines = "".join(f"2013,{month},新丰镇,{month}00,{month}\n" for month in range(1, 41))
+    write_csv(raw / "2013/online_filing.csv", f"年度,月份,镇街,参保企业数,网上申报企业数\n{lines}")
+    assert rows(read(raw), "SELECT month FROM typed_online_filing") == list(range(1, 41))
+
+
+CELLS = st.sampled_from(
+    ["", " ", "新丰镇", "合计", "小 计", "注：一", "填表人", "2013", "1,234", "—", RENEWAL.split(",")[1], '"', "\n"]
+)
+
+
+@settings(max_examples=30, deadline=None)
+@given(grid=st.lists(st.lists(CELLS, min_size=6, max_size=6), max_size=12), above=st.integers(0, 3))
+def test_no_row_is_lost_whatever_it_holds(
+    tmp_path_factory: pytest.TempPathFactory, grid: list[list[str]], above: int
+) -> None:
+    raw = tmp_path_factory.mktemp("raw")
+    (raw / "2013").mkdir()
+    (raw / "towns.csv").write_text(REGISTER, encoding="utf-8")
+    written = io.StringIO()
+    csv.writer(written).writerows([["标题"] * above, *[[""]] * above, RENEWAL.split(","), *grid])
+    write_csv(raw / "2013/pension_renewal.csv", written.getvalue())
+    connection = read(raw)
+    assert rows(connection, "SELECT count(*) FROM raw_pension_renewal") == [2 + above + len(grid)]
+    is_blank = [not any(cell.strip() for cell in row) for row in grid]
+    assert rows(connection, "SELECT count(*) FROM raw_pension_renewal WHERE row_kind = 'blank'") == [
+        above + sum(is_blank) + (above == 0)
+    ]
+
+
+# Workbooks
+
+
+def test_a_workbook_as_offices_make_them(raw: Path) -> None:
+    table = [
+        ["2013年续保情况表"],
+        ["填报单位：社保中心", None, None, None, None, None, "单位：人、%"],
+        ["序号", "镇 街", "应续保\n人数（人）", "实际续保人数", "目标任务", "完成数", "续保率（%）", "备注"],
+        [1, "新丰镇", 1200.0, 1150, 100, 98, 95.83, "含补缴"],
+        [2, "建设街道", 800, 700, 50, 50, 87.5],
+        ["合计", None, 2000, 1850, 150, 148],
+        ["填表人：甲", None, "审核：乙"],
+    ]
+    notes = [["一、本表由镇街填报。"], ["二、逾期视为未报。"]]
+    write_workbook(
+        raw / "2013/pension_renewal.xlsx", {"填表说明": notes, "汇总": table, "Sheet3": []}, ("A1:H1", "A6:B6")
+    )
+    connection = read(raw)
+    assert rows(
+        connection, "SELECT source_sheet, source_row, town_id, due, stated_rate FROM typed_pension_renewal"
+    ) == [
+        ("汇总", 4, "A", 1200, Decimal("95.83")),
+        ("汇总", 5, "B", 800, Decimal("87.5")),
+        ("汇总", 6, None, 2000, None),
+    ]
+    kinds = rows(
+        connection, "SELECT source_sheet, row_kind, count(*) FROM raw_pension_renewal GROUP BY ALL ORDER BY ALL"
+    )
+    assert kinds == [
+        ("填表说明", "note", 2), ("汇总", "data", 2), ("汇总", "header", 1), ("汇总", "note", 1), ("汇总", "title", 2),
+        ("汇总", "total", 1),
+    ]  # fmt: skip
+    assert rows(connection, "SELECT * EXCLUDE source_file FROM delivery_sheet WHERE source_file LIKE '2013%'") == [
+        ("填表说明", None, 2), ("汇总", 3, 7), ("Sheet3", None, 0),
+    ]  # fmt: skip
+    assert rows(connection, "SELECT field, position, header FROM delivery_column WHERE source_file LIKE '2013%'") == [
+        (None, 1, "序号"), ("town", 2, "镇 街"), ("due", 3, "应续保\n人数（人）"), ("renewed", 4, "实际续保人数"),
+        ("task", 5, "目标任务"), ("done", 6, "完成数"), ("stated_rate", 7, "续保率（%）"), (None, 8, "备注"),
+    ]  # fmt: skip
+
+
+def test_one_sheet_a_town_and_one_workbook_a_town(raw: Path) -> None:
+    table: list[list[object]] = [
+        ["月份", "参保企业数", "网上申报企业数"],
+        ["1月", 10, 9],
+        ["2月", 11, 9],
+        ["合计", 21, 18],
+    ]
+    write_workbook(raw / "2013/online_filing.xlsx", {"新丰镇": table, "建设街道": table})
+    write_workbook(raw / "2013/online_filing-七星镇.xlsx", {"Sheet1": table})
+    connection = read(raw)
+    assert rows(
+        connection,
+        "SELECT year, town, town_id, min(month), sum(online_units) FROM typed_online_filing WHERE row_kind = 'data' "
+        "GROUP BY ALL ORDER BY town_id",
+    ) == [(2013, "新丰镇", "A", 1, 18), (2013, "建设街道", "B", 1, 18), (2013, "七星镇", "C", 1, 18)]
+    assert rows(connection, "SELECT DISTINCT town FROM raw_online_filing WHERE source_sheet = '新丰镇'") == ["新丰镇"]
+
+
+def test_merged_cells_mean_every_row_they_cover(raw: Path) -> None:
+    table: list[list[object]] = [
+        ["镇街", "月份", "险种", "应报日期", "上报日期", "台账", "汇总表"],
+        ["新丰镇", 1, "养老", datetime.date(2013, 2, 5), "2013.2.4", "有", "√"],
+        [None, 1, "医疗", None, "2013年2月6日", "无", "×"],
+        ["建设街道", 1, "养老", "2013/2/5", 41310, True, False],
+    ]
+    write_workbook(raw / "2013/business_ledger.xlsx", {"Sheet1": table}, ("A2:A3", "D2:D3"))
+    day = datetime.date
+    assert rows(
+        read(raw), "SELECT town_id, insurance, due_on, filed_on, has_ledger, has_summary FROM typed_business_ledger"
+    ) == [
+        ("A", "养老", day(2013, 2, 5), day(2013, 2, 4), True, True),
+        ("A", "医疗", day(2013, 2, 5), day(2013, 2, 6), False, False),
+        ("B", "养老", day(2013, 2, 5), day(2013, 2, 5), True, False),
+    ]
+
+
+def test_a_header_merged_over_two_rows_or_columns_is_one_header(raw: Path) -> None:
+    table = [
+        ["镇街", "续保", None, "任务", None, None],
+        [None, "应续保人数", "实际续保人数", "目标任务", "完成数", None],
+        ["新丰镇", 10, 9, 8, 7, None],
+    ]
+    write_workbook(raw / "2013/pension_renewal.xlsx", {"Sheet1": table}, ("A1:A2", "B1:C1", "D1:E1"))
+    assert rows(read(raw), "SELECT town_id, due, renewed, task, done FROM typed_pension_renewal") == [
+        ("A", 10, 9, 8, 7)
+    ]
+    table = [["镇街", "扩面任务", None, "完成数"], ["新丰镇", 10, None, 9]]
+    write_workbook(raw / "2013/insurance_expansion.xlsx", {"Sheet1": table}, ("B1:C1", "B2:C2"))
+    assert rows(read(raw), "SELECT task, done FROM typed_insurance_expansion") == [(10, 9)]
+
+
+def test_a_figure_shared_by_merged_cells_is_refused(raw: Path) -> None:
+    table = [
+        [2013, None, None],
+        ["镇街", "扩面任务", "完成数"],
+        ["新丰镇", 500, 400],
+        ["建设街道", None, 90],
+        ["（盖章）", None, "2014年1月"],
+    ]
+    merged = ("A1:C1", "B3:B4", "C5:C6")
+    write_workbook(raw / "2013/insurance_expansion.xlsx", {"Sheet1": table}, merged)
+    (problem,) = refused(raw)
+    assert (problem.rule, problem.sheet, problem.cell, problem.value) == ("merged_figure", "Sheet1", "B3", "500")
+
+
+def test_cells_of_a_workbook_become_the_text_a_person_sees(tmp_path: Path) -> None:
+    workbook = openpyxl.Workbook()
+    sheet = workbook.active
+    shown: list[tuple[object, str, str | None]] = [
+        (1234.0, "General", "1234"),
+        (0.985, "General", "0.985"),
+        (0.1 + 0.2, "General", "0.3"),
+        (1e20, "General", "100000000000000000000"),
+        (330402200001011234, "General", "330402200001011000"),
+        (0.985, "0.00%", "98.5%"),
+        (0.07, "0%", "7%"),
+        (98.5, '0.0"%"', "98.5"),
+        (datetime.date(2013, 2, 22), "yyyy-mm-dd", "2013-02-22"),
+        (41327, 'yyyy"年"m"月"d"日"', "2013-02-22"),
+        (datetime.datetime(2013, 2, 22, 14, 30), "yyyy-mm-dd hh:mm", "2013-02-22 14:30:00"),
+        (True, "General", "TRUE"),
+        ("1,234", "General", "1,234"),
+        ("=B1/C1", "General", "=B1/C1"),
+        ("#DIV/0!", "General", "#DIV/0!"),
+        (None, "General", None),
+        ("末", "General", "末"),
+    ]
+    for row, (value, number_format, _) in enumerate(shown, start=1):
+        cell = sheet.cell(row, 2, value)
+        cell.number_format = number_format
+        if isinstance(value, str) and value.startswith("#"):
+            cell.data_type = "e"
+    workbook.save(tmp_path / "cells.xlsx")
+    (read_sheet,) = open_workbook(tmp_path / "cells.xlsx")
+    assert [row[1] for row in read_sheet.rows] == [text for *_, text in shown]
+
+
+def test_a_formula_that_gives_an_empty_text_is_an_empty_cell(tmp_path: Path) -> None:
+    workbook = openpyxl.Workbook()
+    workbook.active.append(['=IF(TRUE,"")', "=1/3"])
+    workbook.save(tmp_path / "uncalculated.xlsx")
+    with ZipFile(tmp_path / "uncalculated.xlsx") as old, ZipFile(tmp_path / "calculated.xlsx", "w") as new:
+        for part in old.namelist():
+            new.writestr(part, old.read(part).replace(b'<c r="A1">', b'<c r="A1" t="str">'))
+    assert next(open_workbook(tmp_path / "uncalculated.xlsx")[0].rows) == ['=IF(TRUE,"")', "=1/3"]
+    assert next(open_workbook(tmp_path / "calculated.xlsx")[0].rows) == [None, "=1/3"]
+
+
+def test_dates_counted_from_1904_are_the_same_dates(tmp_path: Path) -> None:
+    workbook = openpyxl.Workbook()
+    workbook.epoch = openpyxl.utils.datetime.CALENDAR_MAC_1904
+    workbook.active["A1"] = datetime.date(2013, 2, 22)
+    workbook.save(tmp_path / "mac.xlsx")
+    assert next(open_workbook(tmp_path / "mac.xlsx")[0].rows) == ["2013-02-22"]
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"<html><table></table></html>", "镇街,完成数".encode()])
+def test_what_is_no_workbook_is_refused(raw: Path, content: bytes) -> None:
+    (raw / "2013/publicity.xlsx").write_bytes(content)
+    (problem,) = refused(raw)
+    assert (problem.file, problem.rule) == ("2013/publicity.xlsx", "readable")
+
+
+# Parquet
+
+
+def test_a_parquet_file_is_read_like_any_other(raw: Path) -> None:
+    path = raw / "2013/pension_renewal.parquet"
+    duckdb.execute(
+        "COPY (SELECT * FROM (VALUES ('新丰镇', 1200::DOUBLE, 1150, 7, 6, 'x'), (NULL, NULL, NULL, NULL, NULL, NULL), "
+        '(\'合计\', 1200, 1150, 7, 6, NULL)) AS t(town, "应续保人数（人）", renewed, task, done, "a""b")) '
+        f"TO '{path}' (FORMAT parquet)"
+    )
+    connection = read(raw)
+    assert rows(connection, "SELECT source_row, row_kind, due FROM raw_pension_renewal") == [
+        (1, "data", "1200.0"), (2, "blank", None), (3, "total", "1200.0"),
+    ]  # fmt: skip
+    assert rows(connection, "SELECT year, town_id, due, done FROM typed_pension_renewal WHERE row_kind = 'data'") == [
+        (2013, "A", 1200, 6)
+    ]
+    path.write_bytes(b"PAR1 but not really")
+    assert [problem.rule for problem in refused(raw)] == ["readable"]
+
+
+# Headers
+
+
+def test_all_problems_of_all_files_are_told_in_one_pass(raw: Path) -> None:
+    write_csv(
+        raw / "2013/pension_renewal.csv", "镇街,应续保人数（万人）,实际续保人数,已续保人数,完成数\n新丰镇,1,1,1,1\n"
+    )
+    write_csv(raw / "2013/citizen_card.csv", "这是,另一张表\n1,2\n")
+    write_csv(raw / "2013/staffing.csv", "")
+    write_csv(raw / "2013/online_filing.csv", "年度,参保企业数,网上申报企业数\n2013,1,1\n")
+    write_workbook(
+        raw / "2013/overpayment_recovery.xlsx",
+        {"Sheet1": [["表"], ["单位：万元"], ["镇街", "冒领金额", "追回金额"], ["新丰镇", 1, 1]]},
+    )
+    problems = refused(raw)
+    assert [
+        (problem.file.removeprefix("2013/"), problem.rule, problem.cell, problem.column) for problem in problems
+    ] == [
+        ("citizen_card.csv", "header", "", ""),
+        ("online_filing.csv", "column_missing", "line 1", "月份"),
+        ("online_filing.csv", "column_missing", "line 1", "镇街"),
+        ("overpayment_recovery.xlsx", "unit", "A2", ""),
+        ("pension_renewal.csv", "column_missing", "line 1", "年度目标任务"),
+        ("pension_renewal.csv", "column_doubled", "line 1", "已续保人数"),
+        ("pension_renewal.csv", "unit", "line 1", "应续保人数（万人）"),
+        ("staffing.csv", "header", "", ""),
+    ]
+    for problem in problems:
+        assert problem.message_zh and problem.message_en and problem.remedy_zh and problem.remedy_en
+
+
+def test_headers_by_key_title_or_alias_in_any_order(raw: Path) -> None:
+    write_csv(
+        raw / "2013/pension_renewal.csv",
+        "DONE,目标任务,已续保人数,应续保（人）,单位名称,考核年度,备注\n4,3,2,1,新丰镇,2013,x\n",
+    )
+    assert rows(read(raw), "SELECT year, town_id, due, renewed, task, done FROM typed_pension_renewal") == [
+        (2013, "A", 1, 2, 3, 4)
+    ]
+
+
+def test_the_header_is_the_row_that_names_most_fields(raw: Path) -> None:
+    write_csv(
+        raw / "2013/pension_renewal.csv",
+        f"单位：社保中心,,年度,2013\n单位,新丰镇,年度,2013\n{RENEWAL}\n2013,新丰镇,4,3,2,1\n",
+    )
+    connection = read(raw)
+    assert rows(connection, "SELECT header_row FROM delivery_sheet WHERE source_file LIKE '2013%'") == [3]
+    assert rows(connection, "SELECT due FROM typed_pension_renewal") == [4]
+
+
+def test_no_contract_has_a_header_that_could_be_two_fields() -> None:
+    for contract in CONTRACTS.values():
+        fields: dict[str, set[str]] = {}
+        for field in contract.fields:
+            assert not field.unit or field.unit in WRITTEN_UNITS, (contract.name, field.name)
+            for header in field.headers:
+                fields.setdefault(plain(header), set()).add(field.name)
+        assert [header for header, names in fields.items() if len(names) > 1] == [], contract.name
+        header = find_header(contract, [[field.title for field in contract.fields]])
+        assert header is not None
+        assert list(header.columns) == [field.name for field in contract.fields]
+
+
+# Rows that look like notes
+
+
+def test_a_row_that_only_looks_like_a_note_is_data(raw: Path) -> None:
+    table = [
+        ["主题", "类型", "日期"],
+        ["审核业务培训", "培训", "2013-3-1"],
+        ["审核人：甲", None, "日期：2014年1月5日"],
+        ["填表人甲", None, None],
+        ["参保扩面工作情况小计", "分析材料", "2013-3-2"],
+        ["培训小计", None, None],
+    ]
+    write_workbook(raw / "2013/activities.xlsx", {"新丰镇": table})
+    assert rows(read(raw), "SELECT source_row, row_kind FROM raw_activities") == [
+        (1, "header"), (2, "data"), (3, "note"), (4, "note"), (5, "data"), (6, "subtotal"),
+    ]  # fmt: skip
+
+
+# Towns
+
+
+def test_towns_are_known_by_name_alias_and_code_and_never_by_a_guess(raw: Path) -> None:
+    (raw / "towns.csv").write_text(REGISTER + "D,100000004,新城街道,建设街道,街道,,\n", encoding="utf-8")
+    names = [
+        "新丰镇",
+        "老新丰",
+        "100000001",
+        "新　丰镇人民政府",
+        "七星镇",
+        "七星街道办事处",
+        "新峰镇",
+        "建设街道",
+        "—",
+        "新城街道",
+    ]
+    lines = "".join(f"2013,{name},有,无\n" for name in names)
+    write_csv(raw / "2013/publicity.csv", f"年度,镇街,宣传橱窗,工作简报\n{lines}")
+    known = dict(read(raw).execute("SELECT source_row - 2, town_id FROM typed_publicity").fetchall())
+    # 新峰镇 is in no register; 建设街道 is the name of one unit and an alias of another.
+    assert [known[row] for row in range(len(names))] == ["A", "A", "A", "A", "C", "C", None, None, None, "D"]
+
+
+def test_the_towns_of_a_year_are_those_valid_in_it(raw: Path) -> None:
+    for year in (2013, 2014, 2015):
+        write_csv(raw / f"{year}/publicity.csv", "年度,镇街,宣传橱窗,工作简报\n")
+    assert rows(
+        read(raw), "SELECT year, string_agg(town_code, ' ' ORDER BY town_id) FROM town_year GROUP BY 1 ORDER BY 1"
+    ) == [
+        (2013, "100000001 100000002 100000103"),
+        (2014, "100000001 100000002 100000103"),
+        (2015, "100000001 100000002 100000003"),
+    ]
+
+
+def test_without_a_register_nothing_is_read(raw: Path) -> None:
+    (raw / "towns.csv").unlink()
+    assert [problem.rule for problem in refused(raw)] == ["register"]
+
+
+# Files and folders
+
+
+def test_files_are_matched_to_sources_and_strays_are_told(raw: Path) -> None:
+    for name in ("README.md", ".gitkeep", "2013/~$staffing.xlsx", "2013/.DS_Store"):
+        write_csv(raw / name, "x")
+    for name in ("2013/staffing-新丰镇.csv", "2013/staffing.CSV"):
+        write_csv(raw / name, "x")
+    strays = {
+        "staffing.csv": "folder", "2013/deep/staffing.csv": "folder", "13/staffing.csv": "folder",
+        "2013/towns.csv": "folder", "2013/staffings.csv": "file_name", "2013/说明.docx": "file_name",
+        "2013/staffing.xls": "file_format", "2013/staffing": "file_format",
+    }  # fmt: skip
+    (raw / "2013/deep").mkdir()
+    for name in strays:
+        write_csv(raw / name, "x")
+    (raw / "2014").symlink_to(raw / "2013")
+    deliveries, problems = discover(raw, CONTRACTS)
+    assert [(each.name, each.source, each.year, each.label) for each in deliveries] == [
+        ("2013/staffing-新丰镇.csv", "staffing", 2013, "新丰镇"),
+        ("2013/staffing.CSV", "staffing", 2013, ""),
+        ("towns.csv", "towns", None, ""),
+    ]
+    assert {problem.file: problem.rule for problem in problems} == strays | {"2014": "plain_file"}
+    assert "staffing.csv" in next(
+        problem for problem in problems if problem.file == "2013/staffings.csv"
+    ).remedy_en.replace("[-anything]", "")
+
+
+def test_the_longest_source_name_wins(raw: Path) -> None:
+    write_csv(raw / "2013/staffing-plan-2.csv", "x")
+    deliveries, _ = discover(raw, ["towns", "staffing", "staffing-plan"])
+    assert [each.source for each in deliveries] == ["staffing-plan", "towns"]
+
+
+def test_every_source_has_its_tables_when_nothing_was_delivered(raw: Path) -> None:
+    connection = duckdb.connect()
+    ingest(connection, raw, CONTRACTS, lambda _: None)
+    for source, contract in CONTRACTS.items():
+        place_and_kind = ["source_file", "source_sheet", "source_row", "row_kind"]
+        fields = [field.name for field in contract.fields]
+        town = ["town_id"] if contract.town_field else []
+        for table, columns in ((f"raw_{source}", fields), (f"typed_{source}", fields + town)):
+            described = rows(connection, f"SELECT column_name FROM (DESCRIBE {table})")
+            assert described == [*place_and_kind, *columns]
+            assert source == "towns" or rows(connection, f"SELECT count(*) FROM {table}") == [0]
+
+
+@pytest.mark.parametrize(
+    ("file", "row", "position", "told"),
+    [
+        ("a.xlsx", 12, 3, "C12"), ("a.XLSX", 1, 26, "Z1"), ("a.xlsx", 1, 27, "AA1"), ("a.xlsx", 9, 703, "AAA9"),
+        ("a.xlsx", 12, None, "12:12"), ("a.csv", 12, 3, "line 12"), ("a.parquet", 12, 3, "row 12"),
+    ],
+)  # fmt: skip
+def test_a_place_is_told_as_its_sender_sees_it(file: str, row: int, position: int | None, told: str) -> None:
+    assert place(file, row, position) == told
