@@ -124,6 +124,8 @@ def _read(path: Path) -> Model:
         raise ValueError(f"{path.name}: a model starts with a header comment")
     header = YAML(typ="safe").load(head[2:])
     tree = sqlglot.parse_one(select, dialect="duckdb")
+    if not isinstance(tree, exp.Query):
+        raise ValueError(f"{path.name}: a model is one SELECT")
     within = {cte.alias_or_name for cte in tree.find_all(exp.CTE)}
     return Model(
         name=path.stem,
