@@ -4,7 +4,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install pipeline check demo test test-long lint format golden docs lab lock clean
+.PHONY: help install pipeline check demo test test-long lint format golden docs report lab lock clean
 
 help: ## 列出命令 list the commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -51,6 +51,9 @@ golden: $(INSTALLED) ## 更新比对结果 renew the golden marts, after reading
 
 docs: $(INSTALLED) ## 更新生成的文档 renew the generated documents
 	$(BIN)/python -m pipelines.reference
+
+report: $(INSTALLED) ## 报告、工作簿、网站 notebooks as pages, workbooks and site; YEARS="2014 2015" picks a pair
+	$(BIN)/kaohe report --years "$(YEARS)"
 
 lab: $(INSTALLED) ## 打开笔记本 open the notebooks
 	$(BIN)/jupyter lab notebooks

@@ -35,6 +35,8 @@ Edition = Annotated[str, typer.Option(help="细则版本 edition.")]
 Lang = Annotated[Language, typer.Option(help="输出语言 language: zh, en.")]
 AsJson = Annotated[bool, typer.Option("--json", help="以 JSON 输出 result as JSON.")]
 
+PAIR = 2
+
 RAW, MARTS, WAREHOUSE, RUBRIC = Path("data/raw"), Path("data/marts"), Path("data/warehouse.duckdb"), Path("rubric")
 
 
@@ -97,6 +99,54 @@ def demo(
     if not (first.isdigit() and (last or first).isdigit()):
         raise typer.BadParameter(f"{years!r}: 2013 or 2013-2017", param_hint="--years")
     write_demo(raw, seed, tuple(range(int(first), int(last or first) + 1)), towns, _Progress("zh").detail)
+    return Exit.DONE
+
+
+@app.command()
+def report(
+    marts: Marts = MARTS,
+    years: Annotated[str, typer.Option(help="对比的两个年度，如 '2014 2015' the two years to compare.")] = "",
+    lang: Lang = "zh",
+) -> int:
+    """生成报告、工作簿和网站 render the notebooks, workbooks and site of what is published."""
+    from pipelines.publish.report import write_reports
+    from pipelines.publish.site import write_site
+    from pipelines.publish.workbook import write_workbooks
+
+    compared = years.split()
+    if compared and not (len(compared) == PAIR and all(year.isdigit() for year in compared)):
+        raise typer.BadParameter(f"{years!r}: '2014 2015'", param_hint="--years")
+    progress = _Progress(lang)
+    pair = (int(compared[0]), int(compared[1])) if compared else None
+    pages = write_reports(marts, marts / "reports", pair, lang, progress.detail)
+    workbooks = write_workbooks(marts, marts)
+    site = write_site(marts, marts / "site", progress.detail)
+    for path in (pages[0], *workbooks, site):
+        typer.echo(path)
+    return Exit.DONE
+
+
+@app.command()
+def templates(
+    folder: Annotated[Path, typer.Option(help="存放空白表的文件夹 where to put them.")] = Path("templates"),
+) -> int:
+    """生成各类数据的空白填报表 write an empty workbook per source for the towns to fill in."""
+    from pipelines.publish.templates import write_templates
+
+    for path in write_templates(folder):
+        typer.echo(path)
+    return Exit.DONE
+
+
+@app.command()
+def notice(
+    year: Annotated[int, typer.Argument(help="年度 year.")],
+    marts: Marts = MARTS,
+) -> int:
+    """起草年度考核通报 draft the notice of a year's results."""
+    from pipelines.publish.notice import write_notice
+
+    typer.echo(write_notice(marts, year, marts))
     return Exit.DONE
 
 

@@ -105,6 +105,18 @@ BROKEN: dict[str, Rows] = {
         ["小计", None, None, 40, 41, 7, 7],
         ["合计", None, None, 70, 70, 18, 12],
     ],
+    "2013/citizen_card.xlsx": [
+        [None] * 25 + ["镇街", "应发卡人数", "持卡人数", "申领数", "按时制卡数"],
+        [None] * 25 + ["云溪镇", 1, 1, 1, 2],
+    ],
+    "2013/business_ledger.xlsx": [
+        ["月份", "镇街", "险种", "应报日期", "上报日期", "台账", "汇总表"],
+        [1, "云溪镇", "养老", "2013-02-05", "2013-02-04", "是", "是"],
+    ],
+    "2013/statistical_reports.csv": [
+        ["镇街", "报表", "期别", "应报日期", "上报日期", "差错数"],
+        ["合计", "", "", "", "", "4"],
+    ],
     "2013/contributions.csv": [
         ["镇街", "证件号", "缴费日期", "缴费金额"],
         ["云溪镇", "P-1", "2013-03-01", "-1.00"],
@@ -210,6 +222,8 @@ BREAKS: dict[str, list[tuple[str, str, str]]] = {
     "adjustments.adjustment_of_condition.item": [("2013/adjustments.csv", "line 3", "3.3.0")],
     "reconciliation.total_agrees.persons_matched": [("2013/reconciliation.xlsx", "E6", "41")],
     "reconciliation.type.payments_matched": [("2013/reconciliation.xlsx", "G3", "六")],
+    "citizen_card.not_above.on_time": [("2013/citizen_card.xlsx", "AD2", "2")],
+    "statistical_reports.total_agrees.errors": [("2013/statistical_reports.csv", "line 2", "4")],
     "contributions.minimum.amount_yuan": [("2013/contributions.csv", "line 2", "-1.00")],
     "contributions.unique": [
         ("2013/contributions.csv", "line 3", "2013 / 云溪镇 / *** / 2013-03-01 / 5"),
@@ -252,7 +266,8 @@ def test_what_is_absent_is_named(broken: Gate) -> None:
     [
         ("activities.no_rows_activities", 2013, ["T2", "T3", "T4"]),
         ("assessor_scores.not_yet_judged", 2015, ["T1", "T2", "T3"]),
-        ("towns.not_delivered", 2013, [None] * 7),
+        ("business_ledger.no_rows_business_ledger", 2013, ["T2", "T3", "T4"]),
+        ("towns.not_delivered", 2013, [None] * 4),
     ],
 )
 def test_towns_and_sources_without_rows_are_warned_of(
@@ -361,6 +376,8 @@ def test_a_held_row_withholds_what_it_would_have_fed(broken: Gate) -> None:
     assert ("assessor_scores", 2013, "T1", None) in withheld
     assert ("assessor_scores", 2013, "T2", None) not in withheld
     assert ("adjustments", 2013, "T1", "3.3.1") in withheld
+    # A total of rows that are not there: any town may have had them.
+    assert {row[2] for row in withheld if row[0] == "statistical_reports"} == {"T1", "T2", "T3", "T4"}
     # Nothing is withheld for warnings.
     assert not [row for row in withheld if row[0] == "staffing"]
 

@@ -27,9 +27,9 @@ class GateResult:
 
     def refusal(self) -> KaoheError:
         """The error that ends a run which may publish nothing."""
-        return KaoheError(
-            Exit.GATE, f"{self.critical_failures} critical problem(s); nothing was published", self.problems
-        )
+        count = self.critical_failures
+        told = f"数据有 {count} 处严重问题，未发布任何结果 / {count} critical problem(s); nothing was published"
+        return KaoheError(Exit.GATE, told, self.problems)
 
 
 def run_checks(
@@ -76,7 +76,10 @@ def quarantine(connection: duckdb.DuckDBPyConnection, contracts: Mapping[str, Co
     part_rows(connection, contracts)
     held = connection.execute("SELECT count(*) FROM gate_quarantine WHERE source = 'towns'").fetchall()[0][0]
     if held:
-        told = f"{held} problem(s) in the register of towns, on which every score rests; nothing was published"
+        told = (
+            f"镇街名录有 {held} 处问题，全部得分以其为准，未发布任何结果 / "
+            f"{held} problem(s) in the register of towns, on which every score rests; nothing was published"
+        )
         raise KaoheError(Exit.GATE, told, problems(connection, "critical"))
 
 

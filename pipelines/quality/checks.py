@@ -171,8 +171,8 @@ def _unique(contract: Contract) -> Check:
             WHERE typed.row_kind = 'data'
         )
         SELECT source_file, source_sheet, source_row, value,
-            '同一{titles}有 ' || rows_alike || ' 行，另见 ' || concat_ws(' ', other.file, nullif(other.sheet, ''))
-                || ' 第 ' || other.row || ' 行' AS message_zh,
+            {quoted(f"同一{titles}有 ")} || rows_alike || ' 行，另见 '
+                || concat_ws(' ', other.file, nullif(other.sheet, '')) || ' 第 ' || other.row || ' 行' AS message_zh,
             rows_alike || ' rows for the same {", ".join(contract.primary_key)}; see also '
                 || concat_ws(' ', other.file, nullif(other.sheet, '')) || ' row ' || other.row AS message_en
         FROM alike"""
@@ -275,7 +275,8 @@ def _not_above(contract: Contract, rule: NotAbove) -> Check:
     field, limit = contract.field(rule.field), contract.field(rule.limit)
     query = f"""
         SELECT source_file, source_sheet, source_row,
-            '「{field.title}」' || "{field.name}" || ' 大于「{limit.title}」' || "{limit.name}" AS message_zh,
+            {quoted(f"「{field.title}」")} || "{field.name}" || {quoted(f" 大于「{limit.title}」")} || "{limit.name}"
+                AS message_zh,
             '{field.name} ' || "{field.name}" || ' is above {limit.name} ' || "{limit.name}" AS message_en
         FROM typed_{contract.name} WHERE row_kind = 'data' AND "{field.name}" > "{limit.name}\""""
     return Check(

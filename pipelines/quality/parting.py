@@ -92,6 +92,13 @@ def _withhold(connection: duckdb.DuckDBPyConnection, contract: Contract) -> None
             FROM (SELECT DISTINCT {_KEY} FROM gate_quarantine WHERE source = '{name}') AS held
             INNER JOIN typed_{name} AS typed USING ({_KEY})
             INNER JOIN delivery_file AS file USING (source_file)
+            UNION ALL
+            -- A total over no rows at all: they were there, and whose they were nobody can tell.
+            SELECT file.year, NULL, NULL
+            FROM check_failure AS failure
+            INNER JOIN delivery_file AS file USING (source_file)
+            ANTI JOIN gate_quarantine AS held USING (source_file, source_sheet)
+            WHERE failure.source = '{name}' AND failure.rule = '{TOTAL_AGREES}'
         )
         SELECT DISTINCT '{name}', town_year.year, town_year.town_id, held.item
         FROM held

@@ -11,6 +11,7 @@ columns:
   message_en: what is wrong, in English
   remedy_zh: what to do, in Chinese
   remedy_en: what to do, in English
+  row_text: the whole row as the sender wrote it, as JSON, personal fields masked
 */
 SELECT
     source_file,
@@ -27,5 +28,6 @@ SELECT
     message_zh,
     message_en,
     remedy_zh,
-    remedy_en
+    remedy_en,
+    row_text
 FROM gate_quarantine
