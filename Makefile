@@ -56,7 +56,7 @@ report: $(INSTALLED) ## 报告、工作簿、网站 notebooks as pages, workbook
 	$(BIN)/kaohe report --years "$(YEARS)"
 
 lab: $(INSTALLED) ## 打开笔记本 open the notebooks
-	$(BIN)/jupyter lab notebooks
+	JUPYTER_CONFIG_PATH=notebooks/.jupyter $(BIN)/jupyter lab notebooks
 
 lock: ## 更新锁定文件 resolve the dependencies anew (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \

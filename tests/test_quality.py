@@ -202,6 +202,10 @@ BREAKS: dict[str, list[tuple[str, str, str]]] = {
         ("2015/publicity.csv", "line 3", "旧港镇"),
     ],
     "staffing.known_column": [("2013/staffing.csv", "line 1", "驻村人员")],
+    "assessor_scores.maximum.score": [
+        ("2013/assessor_scores.csv", "line 12", "9999999999999999.99"),
+        ("2013/assessor_scores.csv", "line 13", "9999999999999999.99"),
+    ],
     "assessor_scores.score_above_points.score": [
         ("2013/assessor_scores.csv", "line 12", "9999999999999999.99"),
         ("2013/assessor_scores.csv", "line 2", "6.5"),
