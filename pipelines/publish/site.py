@@ -160,7 +160,7 @@ class _Site:
             figure=_figure,
             ignored=_ignored,
             manifest=self.marts.manifest,
-            document=_document(self.marts.manifest["edition"]),
+            document=self.marts.rows("SELECT * FROM edition")[0],
             areas=self.areas,
             bands=self.bands,
             years=self.years,
@@ -547,17 +547,6 @@ _FILES = """
 
 _ITEM = "item_score.*, item_definition.position"
 _SOURCE = "year, town_id, item, source_file, source_sheet, source_row, source_rows"
-
-
-def _document(edition: str) -> _Row:
-    """The document an edition restates. Its name is not in the marts yet, so it comes from the rubric itself."""
-    from ruamel.yaml import YAML
-
-    from pipelines.analysis.marts import ROOT
-
-    path = ROOT / "rubric" / edition / "edition.yml"
-    document: _Row = YAML(typ="safe").load(path.read_text(encoding="utf-8"))["document"]
-    return document
 
 
 def _per_year(rows: Iterable[_Row]) -> dict[int, _Rows]:
