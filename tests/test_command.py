@@ -69,6 +69,13 @@ def test_lint_of_the_rubric_passes() -> None:
     assert _kaohe("rubric", "lint").returncode == 0
 
 
+def test_a_year_that_was_not_assessed_is_a_usage_error_and_nothing_published_an_environment_one(tmp_path: Path) -> None:
+    told = _kaohe("notice", "2014", "--marts", str(tmp_path))
+    assert told.returncode == 7
+    assert "make pipeline" in told.stderr
+    assert _kaohe("report", "--years", "2014", "--marts", str(tmp_path)).returncode == 2
+
+
 def test_an_internal_fault_leaves_with_70_and_a_traceback_only_on_demand(tmp_path: Path) -> None:
     code = (
         "import sys; from pipelines import run; run.run = lambda *_: 1 / 0; "
