@@ -119,7 +119,7 @@ def report(
     progress = _Progress(lang)
     pair = (int(compared[0]), int(compared[1])) if compared else None
     pages = write_reports(marts, marts / "reports", pair, lang, progress.detail)
-    workbooks = write_workbooks(marts, marts)
+    workbooks = write_workbooks(marts, marts, progress.detail)
     site = write_site(marts, marts / "site", progress.detail)
     for path in (pages[0], *workbooks, site):
         typer.echo(path)

@@ -14,7 +14,7 @@ import io
 import math
 import re
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
@@ -40,10 +40,11 @@ Value = str | int | Decimal | Fraction | None
 Row = dict[str, Any]
 
 
-def write_workbooks(marts: Path, output: Path) -> list[Path]:
+def write_workbooks(marts: Path, output: Path, report: Callable[[str], None] = lambda _: None) -> list[Path]:
     """Write ``<year>考核结果.xlsx`` for every published year into ``output``; the paths written.
 
-    ``marts`` is the folder of marts or one publication in it. A year of more than ``MOST_TOWNS`` towns is left out.
+    ``marts`` is the folder of marts or one publication in it. A year of more than ``MOST_TOWNS`` towns is left out, and
+    ``report`` hears of it.
     """
     opened = open_marts(marts)
     output.mkdir(parents=True, exist_ok=True)
@@ -54,6 +55,10 @@ def write_workbooks(marts: Path, output: Path) -> list[Path]:
             path = output / f"{year}考核结果.xlsx"
             _YearBook(opened, year).write(path)
             written.append(path)
+            report(path.name)
+        else:
+            too_many = f"{label('workbook_too_many', 'zh')} {label('workbook_too_many', 'en')}"
+            report(f"{year}: {too_many} ({towns} > {MOST_TOWNS})")
     return written
 
 
