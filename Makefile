@@ -59,7 +59,7 @@ lab: $(INSTALLED) ## 打开笔记本 open the notebooks
 	JUPYTER_CONFIG_PATH=notebooks/.jupyter $(BIN)/jupyter lab notebooks
 
 lock: ## 更新锁定文件 resolve the dependencies anew (needs uv)
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 		--all-extras pyproject.toml -o requirements.lock
 
 clean: ## 删除运行产物 remove what runs leave behind

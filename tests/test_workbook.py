@@ -18,11 +18,10 @@ from drawn_worlds import Recipe
 from pipelines import rubric, transform
 from pipelines import run as flow
 from pipelines.analysis.marts import Marts, open_marts
-from pipelines.contracts import load_contracts
 from pipelines.publish import publication
 from pipelines.publish.workbook import write_workbooks
 from second_opinion import DEFAULTS
-from worlds import EDITION, empty_warehouse, insert
+from worlds import EDITION, insert, laid_out
 
 SOFFICE = shutil.which("soffice")
 calculates = pytest.mark.skipif(
@@ -58,18 +57,7 @@ HOSTILE = (
 def publish_world(folder: Path, recipe: Recipe, options: Mapping[str, str], names: Sequence[str] = ()) -> Path:
     """Score a drawn world under ``options`` and publish it; the folder of its marts. Some of it is in quarantine."""
     world = recipe.world()
-    connection = empty_warehouse(
-        [(year, town) for year in world.years for town in world.towns_of(year)], world.delivered
-    )
-    contracts = load_contracts()
-    for source, rows in world.rows.items():
-        fields = {field.name for field in contracts[source].fields} | {"town_id"}
-        placed = [
-            {"source_file": f"{row['year']}/{source}.csv", "source_sheet": "", "source_row": number}
-            | {name: value for name, value in row.items() if name in fields}
-            for number, row in enumerate(rows, start=2)
-        ]
-        insert(connection, f"accepted_{source}", placed)
+    connection = laid_out(world)
     held = [
         {"source": source, "year": year, "town_id": world.towns_of(year)[at], "item": item}
         for year in world.years

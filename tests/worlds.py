@@ -102,8 +102,8 @@ def run_scores(connection: duckdb.DuckDBPyConnection, scenarios: Mapping[str, Ma
     return ProductScores({row[:4]: row[4:] for row in items}, {row[:3]: row[3:] for row in towns})
 
 
-def score_world(world: World, scenarios: Mapping[str, Mapping[str, str]]) -> ProductScores:
-    """Score a drawn world with the product under every scenario given."""
+def laid_out(world: World) -> duckdb.DuckDBPyConnection:
+    """A database that holds a drawn world as if the gate had accepted every row of it."""
     connection = empty_warehouse(
         [(year, town) for year in world.years for town in world.towns_of(year)], world.delivered
     )
@@ -116,4 +116,9 @@ def score_world(world: World, scenarios: Mapping[str, Mapping[str, str]]) -> Pro
             for number, row in enumerate(rows, start=2)
         ]
         insert(connection, f"accepted_{source}", placed)
-    return run_scores(connection, scenarios)
+    return connection
+
+
+def score_world(world: World, scenarios: Mapping[str, Mapping[str, str]]) -> ProductScores:
+    """Score a drawn world with the product under every scenario given."""
+    return run_scores(laid_out(world), scenarios)
