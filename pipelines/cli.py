@@ -181,6 +181,7 @@ def _run_command(arguments: list[str]) -> int:
     try:
         return int(app(arguments, standalone_mode=False) or 0)
     except (typer.Abort, KeyboardInterrupt):
+        typer.echo(f"kaohe: {label('interrupted', lang)}", err=True)
         return Exit.INTERRUPTED
     except _UsageError as error:  # type: ignore[misc]
         error.show()
