@@ -119,6 +119,9 @@ class _Notice:
         table.style = "Table Grid"
         table.alignment = WD_TABLE_ALIGNMENT.CENTER
         table.autofit = False
+        # Word goes by the cells' widths, LibreOffice by the columns'.
+        for column, width in zip(table.columns, widths, strict=True):
+            column.width = Cm(width)
         heads = [f"{label(key, 'zh')}\n{label(key, 'en')}" for key in keys]
         _fill(table.rows[0], heads, widths, is_head=True)
         for row in rows:
