@@ -190,9 +190,10 @@ class Judged(_Closed):
 
 
 class Bonus(_Closed):
-    """An assessor may add points."""
+    """An assessor may add points, as many as ``cap`` where there is one."""
 
     kind: Literal["bonus"]
+    cap: SomePoints | None = None
 
 
 class Condition(_Closed):
@@ -1143,7 +1144,8 @@ def _term_laws(item: Item, term: Term) -> Iterator[_TermFault]:
         yield ("target",), "loss", "目标为 0，永远达到", "a target of 0 is always met"
     for field in ("points", "cap"):
         claimed = getattr(term, field, None) or Fraction(0)
-        if claimed > item.points:
+        # A bonus comes on top: its limit is its own.
+        if claimed > item.points and not isinstance(term, Bonus):
             yield (
                 (field,),
                 "loss",

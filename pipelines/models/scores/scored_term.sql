@@ -173,8 +173,15 @@ uncapped AS (
 capped AS (
     SELECT
         * REPLACE (
-            CASE WHEN loss_n * cap_d > cap_n * loss_d THEN cap_n ELSE loss_n END AS loss_n,
-            CASE WHEN loss_n * cap_d > cap_n * loss_d THEN cap_d ELSE loss_d END AS loss_d
+            CASE
+                WHEN abs(loss_n) * cap_d <= cap_n * loss_d OR cap_d IS NULL OR loss_n IS NULL THEN loss_n
+                WHEN loss_n < 0 THEN -cap_n
+                ELSE cap_n
+            END AS loss_n,
+            CASE
+                WHEN abs(loss_n) * cap_d <= cap_n * loss_d OR cap_d IS NULL OR loss_n IS NULL THEN loss_d
+                ELSE cap_d
+            END AS loss_d
         )
     FROM uncapped
 ),
@@ -203,8 +210,8 @@ SELECT
     steps_d,
     loss_n,
     loss_d,
-    CASE WHEN status <> 'missing' THEN loss_n WHEN kind = 'bonus' THEN -100 ELSE 0 END AS best_n,
-    CASE WHEN status <> 'missing' THEN loss_d ELSE 1 END AS best_d,
+    CASE WHEN status <> 'missing' THEN loss_n WHEN kind = 'bonus' THEN -coalesce(cap_n, 100) ELSE 0 END AS best_n,
+    CASE WHEN status <> 'missing' THEN loss_d WHEN kind = 'bonus' THEN coalesce(cap_d, 1) ELSE 1 END AS best_d,
     CASE WHEN status <> 'missing' THEN loss_n ELSE coalesce(worst_loss_n, 0) END AS worst_n,
     CASE WHEN status <> 'missing' THEN loss_d ELSE coalesce(worst_loss_d, 1) END AS worst_d
 FROM exact
