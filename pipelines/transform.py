@@ -6,7 +6,7 @@ its unit). What a column means everywhere stands once in ``models/columns.yml``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
@@ -75,6 +75,21 @@ def load_models(folder: Path = FOLDER) -> dict[str, Model]:
         return {name: models[name] for name in order}
     except CycleError as error:
         raise ValueError(f"models need each other in a circle: {' → '.join(error.args[1])}") from error
+
+
+def upstream(*names: str, given: Collection[str] = ()) -> list[Model]:
+    """The models called ``names`` and all that feed them but the tables ``given``, in the order they must run."""
+    models = load_models()
+    wanted: set[str] = set()
+    waiting = list(names)
+    while waiting:
+        name = waiting.pop()
+        if name == INDICATOR_FIGURE:
+            waiting += [model.name for model in models.values() if model.layer == "indicators"]
+        elif name in models and name not in wanted | set(given):
+            wanted.add(name)
+            waiting += models[name].needs
+    return [model for model in models.values() if model.name in wanted]
 
 
 def describe(model: Model, column: str) -> str:

@@ -277,8 +277,7 @@ def outcomes(edition: rubric.Edition, examples: Sequence[rubric.Example]) -> lis
     ):
         insert(connection, table, [{name: in_decimals(value) for name, value in row.items()} for row in rows])
     rubric.load_into(connection, edition, list(settings.values()))
-    models = transform.load_models().values()
-    transform.run_models(connection, [model for model in models if model.layer in ("staging", "scores")])
+    transform.run_models(connection, transform.upstream("scored_town", given={"indicator_value"}))
     items = by_key(connection, "SELECT scenario, town_id, item, * FROM scored_item", 3)
     towns = by_key(connection, "SELECT scenario, town_id, * FROM scored_town", 2)
     losses = by_key(

@@ -88,9 +88,7 @@ def run_scores(connection: duckdb.DuckDBPyConnection, scenarios: Mapping[str, Ma
     rubric.load_into(
         connection, loaded, [rubric.scenario(loaded, name, options) for name, options in scenarios.items()]
     )
-    wanted = ("staging", "indicators", "scores")
-    models = [m for m in transform.load_models().values() if m.layer in wanted or m.name == "indicator_value"]
-    transform.run_models(connection, models)
+    transform.run_models(connection, transform.upstream("scored_town"))
     items = connection.execute(
         "SELECT scenario, year, town_id, item, status, points, points_low, points_high, points_before_adjustment "
         "FROM scored_item"

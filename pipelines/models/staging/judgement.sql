@@ -19,12 +19,5 @@ SELECT
     max(score.score) AS score_highest,
     string_agg(score.reason, '；' ORDER BY score.assessor) AS reasons,
     min({'file': score.source_file, 'sheet': score.source_sheet, 'row': score.source_row}) AS first_source
-FROM accepted_assessor_scores AS score
-ANTI JOIN withheld_item AS withheld
-    ON
-        withheld.source = 'assessor_scores'
-        AND score.year = withheld.year
-        AND score.town_id = withheld.town_id
-        AND score.item = withheld.item
-WHERE score.score IS NOT NULL
+FROM assessor_score AS score
 GROUP BY score.year, score.town_id, score.item

@@ -1,5 +1,6 @@
 /*
 grain: one row per year, town and item whose score was corrected on review; the latest approval wins
+key: [year, town_id, item]
 columns:
   adjusted_points: the score that replaces the computed or judged one (points)
   adjustment_reason: why it was replaced
@@ -14,7 +15,9 @@ SELECT
     reason AS adjustment_reason,
     approved_by,
     approved_on,
-    {'file': source_file, 'sheet': source_sheet, 'row': source_row} AS first_source
+    source_file,
+    source_sheet,
+    source_row
 FROM accepted_adjustments
 WHERE score IS NOT NULL
 QUALIFY row_number() OVER (PARTITION BY year, town_id, item ORDER BY approved_on DESC) = 1

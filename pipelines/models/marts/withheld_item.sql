@@ -1,5 +1,6 @@
 /*
 grain: one row per source of decisions, year, town and item that may not be scored, rows behind it being in quarantine
+key: [source, year, town_id, item]
 */
 SELECT DISTINCT
     withheld.source,
