@@ -29,6 +29,16 @@ YEAR = 2013
 
 AS_WRITTEN = rubric.load_edition(EDITION)
 EXAMPLES = rubric.load_examples(EDITION)
+SISTER_CITY = EDITION.parents[1] / "tests" / "editions" / "2099"
+KINDS = (
+    rubric.Shortfall,
+    rubric.Proportion,
+    rubric.Tiers,
+    rubric.Flag,
+    rubric.Judged,
+    rubric.Bonus,
+    rubric.Condition,
+)
 
 
 def points_of(edition: rubric.Edition) -> dict[str, Fraction]:
@@ -362,6 +372,21 @@ def test_the_worst_figure_takes_what_the_term_claims() -> None:
 # The README
 
 BLOCKS = re.findall(r"^```yaml\n(.*?)^```$", README.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+
+
+def test_a_sister_citys_edition_keeps_the_laws_and_its_examples_come_out() -> None:
+    assert rubric.lint(SISTER_CITY) == []
+    examples = rubric.load_examples(SISTER_CITY)
+    found = outcomes(rubric.load_edition(SISTER_CITY), examples)
+    assert dict(zip((e.title.en for e in examples), found, strict=True)) == {e.title.en: expected(e) for e in examples}
+
+
+def test_a_sister_citys_edition_uses_every_kind_of_term_with_all_it_can_have() -> None:
+    shown: dict[str, set[str]] = {}
+    for item in rubric.load_edition(SISTER_CITY).items:
+        for term in item.terms:
+            shown.setdefault(term["kind"], set()).update(term)
+    assert shown == {kind.model_fields["kind"].annotation.__args__[0]: set(kind.model_fields) for kind in KINDS}
 
 
 @pytest.fixture(scope="module")
