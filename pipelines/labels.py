@@ -16,6 +16,11 @@ def label(key: str, language: Language) -> str:
     return _table()[key][0 if language == "zh" else 1]
 
 
+def is_labelled(key: str) -> bool:
+    """Whether the table has words for ``key``."""
+    return key in _table()
+
+
 @cache
 def _table() -> dict[str, list[str]]:
     path = Path(__file__).with_name("labels.yml")

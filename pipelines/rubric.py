@@ -34,6 +34,7 @@ from ruamel.yaml.constructor import RoundTripConstructor
 from ruamel.yaml.error import YAMLError
 
 from pipelines.errors import Exit, KaoheError, Problem
+from pipelines.labels import is_labelled
 
 if TYPE_CHECKING:
     import duckdb
@@ -1055,6 +1056,10 @@ def _points_add_up(edition: Edition) -> Iterator[_Broken]:
 def _bands_tile(edition: Edition) -> Iterator[_Broken]:
     """Every total falls in one band, and a better total never in a worse one, whatever becomes of the gaps."""
     head = edition.head
+    for n, band in enumerate(head.bands):
+        if not is_labelled(f"grade_{band.grade}"):
+            where: _Where = ("edition.yml", "bands", n, "grade")
+            yield _Broken(where, "bands", f"labels.yml 中没有等次 {band.grade}", f"labels.yml has no {band.grade}")
     limits = sorted({limit for band in head.bands for limit in _limits(band)} | {Fraction(0), head.points})
     beyond = limits[-1] + head.points
     exact_totals = {*limits, *((low + high) / 2 for low, high in pairwise([*limits, beyond])), beyond}

@@ -584,6 +584,7 @@ BROKEN = [
     Case("bands", ED, "", "{grade: 合格, at_least: 85, below: 95}\n  - {grade: 基本合格, above: 75, below: 85}",
          "{grade: 合格, above: 75, below: 85}\n  - {grade: 基本合格, at_least: 85, below: 95}",
          "grade: 基本合格", "基本合格", "rises to 85 falls in a worse band"),
+    Case("bands", ED, "", "grade: 优胜", "grade: 特优", "grade: 特优", "特优", "labels.yml has no 特优"),
     Case("totals", ED, "", "grade_gap: {interpretation: grade_gap}", "grade_gap: up", "grade_gap: up", "2013",
          "cannot be up"),
     Case("totals", ED, "", "option: uncapped", "option: open", "bonus_cap: {", "bonus_cap", "cannot be open"),
