@@ -43,18 +43,17 @@ def lay_out(
     connection.execute(f"CREATE TABLE town_year AS SELECT {', '.join(_TOWN_YEAR)} FROM published.town_score")
     definitions = transform.upstream("item_definition", "term_definition", "tier_definition")
     transform.run_models(connection, definitions)
-    connection.execute("""
+    rule = "* EXCLUDE (title_zh, title_en, interpretations, rule_zh, rule_en)"
+    connection.execute(f"""
         CREATE VIEW same_points AS
         SELECT item FROM item_definition INNER JOIN published.item_definition USING (item, kind, available);
         CREATE VIEW same_rules AS
         SELECT item FROM same_points
         EXCEPT
         SELECT item FROM (
-            (FROM (SELECT * EXCLUDE (title_zh, title_en, interpretations) FROM term_definition)
-            EXCEPT SELECT * EXCLUDE (title_zh, title_en, interpretations) FROM published.term_definition)
+            (SELECT {rule} FROM term_definition EXCEPT SELECT {rule} FROM published.term_definition)
             UNION ALL
-            (FROM (SELECT * EXCLUDE (title_zh, title_en, interpretations) FROM published.term_definition)
-            EXCEPT SELECT * EXCLUDE (title_zh, title_en, interpretations) FROM term_definition))
+            (SELECT {rule} FROM published.term_definition EXCEPT SELECT {rule} FROM term_definition))
         EXCEPT
         SELECT item FROM (
             (FROM tier_definition EXCEPT FROM published.tier_definition)

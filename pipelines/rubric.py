@@ -55,6 +55,13 @@ def exact(written: object) -> Fraction:
     return Fraction(match["value"]) / (100 if match["percent"] else int(match["divisor"] or 1))
 
 
+def as_text(number: Fraction) -> str:
+    """A number as a person writes it: 1.5, or 1/3 where no decimal is exact."""
+    if 10**6 % number.denominator:
+        return str(number)
+    return f"{Decimal(number.numerator) / Decimal(number.denominator):f}"
+
+
 def figure(written: object) -> tuple[Fraction, Fraction] | None:
     """Numerator and denominator of ``58/100``, of a count such as ``3`` (over 1), or None for ``missing``.
 
@@ -730,7 +737,8 @@ _COLUMNS = {
     "title_zh VARCHAR, title_en VARCHAR, points DECIMAL(6, 2), direction VARCHAR, target_n BIGINT, target_d BIGINT, "
     "step_n BIGINT, step_d BIGINT, loss_per_step_n BIGINT, loss_per_step_d BIGINT, part_step VARCHAR, cap_n BIGINT, "
     "cap_d BIGINT, cliff_n BIGINT, cliff_d BIGINT, below_target VARCHAR, zero_denominator VARCHAR, "
-    "worst_loss_n BIGINT, worst_loss_d BIGINT, interpretations VARCHAR, clause VARCHAR",
+    "worst_loss_n BIGINT, worst_loss_d BIGINT, interpretations VARCHAR, clause VARCHAR, rule_zh VARCHAR, "
+    "rule_en VARCHAR",
     "rubric_tier": "scenario VARCHAR, item VARCHAR, term VARCHAR, tier_no BIGINT, at_least_n BIGINT, "
     "at_least_d BIGINT, points_n BIGINT, points_d BIGINT",
     "rubric_band": "scenario VARCHAR, position BIGINT, grade VARCHAR, at_least DECIMAL(9, 2), above DECIMAL(9, 2), "
@@ -783,7 +791,9 @@ def _add_items(rows: _Rows, edition: Edition) -> None:
 def _add_scenario(rows: _Rows, edition: Edition, chosen: Scenario) -> None:
     head = edition.head
     totals = resolve(head.totals.model_dump(), chosen.options)
-    titles = {each.indicator: each.title for each in edition.indicators}
+    from pipelines.rule_words import term_in_words
+
+    indicators = {each.indicator: each for each in edition.indicators}
     rows["rubric_scenario"].append((chosen.name, head.edition, totals["grade_gap"], totals["bonus_cap"]))
     rows["rubric_setting"] += [(chosen.name, name, option) for name, option in chosen.options.items()]
     for position, band in enumerate(head.bands, start=1):
@@ -797,14 +807,15 @@ def _add_scenario(rows: _Rows, edition: Edition, chosen: Scenario) -> None:
             used = sorted(interpretations_in(written) | interpretations_in(item.bars))
             noted = "; ".join(f"{key}={chosen.options[key]}" for key in used)
             key = (chosen.name, item.item, name)
-            rows["rubric_term"].append((*key, number, *_term_row(item, term, titles), noted, item.clause))
+            told = (term_in_words(term, indicators, "zh"), term_in_words(term, indicators, "en"))
+            rows["rubric_term"].append((*key, number, *_term_row(item, term, indicators), noted, item.clause, *told))
             rows["rubric_tier"] += [
                 (*key, tier_no, *_parts(tier.at_least), *_parts(tier.points))
                 for tier_no, tier in enumerate(getattr(term, "tiers", ()), start=1)
             ]
 
 
-def _term_row(item: Item, term: Term, titles: Mapping[str, Text]) -> tuple[Any, ...]:
+def _term_row(item: Item, term: Term, indicators: Mapping[str, Indicator]) -> tuple[Any, ...]:
     """The columns of ``rubric_term`` from kind to worst_loss_d; a column its kind has no use for is empty."""
     indicator = getattr(term, "indicator", None)
     has_target = isinstance(term, Shortfall | Proportion | Flag | Condition)
@@ -812,7 +823,7 @@ def _term_row(item: Item, term: Term, titles: Mapping[str, Text]) -> tuple[Any, 
     return (
         term.kind,
         indicator,
-        *_both(titles[indicator] if indicator else item.title),
+        *_both(indicators[indicator].title if indicator else item.title),
         _decimal(pool),
         getattr(term, "direction", "at_least") if has_target else None,
         # A flag is a figure of 1 or 0 with the target 1.
@@ -1030,7 +1041,7 @@ def _points_add_up(edition: Edition) -> Iterator[_Broken]:
     def differs(where: _Where, claimed: Fraction, parts: Sequence[Fraction]) -> Iterator[_Broken]:
         total = sum(parts, Fraction(0))
         if claimed != total:
-            told, added = _shown(claimed), _shown(total)
+            told, added = as_text(claimed), as_text(total)
             yield _Broken(
                 (*where, "points"),
                 "points",
@@ -1073,8 +1084,8 @@ def _bands_tile(edition: Edition) -> Iterator[_Broken]:
                 yield _Broken(
                     ("edition.yml", "bands", *found[-1:]),
                     "bands",
-                    f"总分 {_shown(total)} 落入 {len(found)} 档（{grades}），应恰为一档（grade_gap={gap}）",
-                    f"a total of {_shown(total)} falls in {len(found)} bands ({grades}), not in one (grade_gap={gap})",
+                    f"总分 {as_text(total)} 落入 {len(found)} 档（{grades}），应恰为一档（grade_gap={gap}）",
+                    f"a total of {as_text(total)} falls in {len(found)} bands ({grades}), not in one (grade_gap={gap})",
                 )
         placed = [(total, found[0]) for total, found in held if len(found) == 1]
         for (_, lower), (total, higher) in pairwise(placed):
@@ -1082,8 +1093,8 @@ def _bands_tile(edition: Edition) -> Iterator[_Broken]:
                 yield _Broken(
                     ("edition.yml", "bands", higher),
                     "bands",
-                    f"总分升到 {_shown(total)}，等次反而降低",
-                    f"a total that rises to {_shown(total)} falls in a worse band",
+                    f"总分升到 {as_text(total)}，等次反而降低",
+                    f"a total that rises to {as_text(total)} falls in a worse band",
                 )
 
 
@@ -1116,7 +1127,7 @@ def _terms_can_lose(edition: Edition) -> Iterator[_Broken]:
                     yield _Broken((*at, *field), rule, zh, en, choice)
             together = sum((worst_loss(term, item.points) for term in terms), Fraction(0))
             if together < item.points:
-                told, most = _shown(item.points), _shown(together)
+                told, most = as_text(item.points), as_text(together)
                 yield _Broken(
                     (*where, "points"),
                     "loss",
@@ -1154,8 +1165,8 @@ def _term_laws(item: Item, term: Term) -> Iterator[_TermFault]:
             yield (
                 (field,),
                 "loss",
-                f"{_shown(claimed)} 分超过本条分值 {_shown(item.points)}",
-                f"it governs {_shown(claimed)} points, more than the item's {_shown(item.points)}",
+                f"{as_text(claimed)} 分超过本条分值 {as_text(item.points)}",
+                f"it governs {as_text(claimed)} points, more than the item's {as_text(item.points)}",
             )
 
 
@@ -1164,7 +1175,7 @@ def _shortfall_laws(item: Item, term: Shortfall) -> Iterator[_TermFault]:
     if most == 0:
         yield ("step",), "loss", "无论多差都扣不到分", "it never takes anything, however bad the figure"
     elif term.cap is not None and most < term.cap:
-        told, claimed = _shown(most), _shown(term.cap)
+        told, claimed = as_text(most), as_text(term.cap)
         yield ("cap",), "loss", f"最多扣 {told} 分，扣不到 {claimed}", f"it can take {told}, never its cap of {claimed}"
     if term.cliff is None:
         return
@@ -1334,10 +1345,3 @@ def _examples_suffice(edition: Edition, examples: Sequence[Example]) -> Iterator
                     f"选项 {option.option} 只有 {count} 个算例，至少要 2 个",
                     f"option {option.option}: {count} worked example(s), at least 2 are owed",
                 )
-
-
-def _shown(number: Fraction) -> str:
-    """A number as a person writes it: 1.5, or 1/3 where no decimal is exact."""
-    if 10**6 % number.denominator:
-        return str(number)
-    return f"{Decimal(number.numerator) / Decimal(number.denominator):f}"

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 from pipelines import rescoring, rubric
 from pipelines.labels import Language, label
+from pipelines.rubric import as_text
+from pipelines.rule_words import term_in_words
 
 
 @dataclass(frozen=True)
@@ -72,11 +73,11 @@ def _described(edition: rubric.Edition) -> dict[str, dict[str, _Facets]]:
                 place = f"{area.area} / {section.section}"
                 items[item.item] = {
                     "title": _text(item.title),
-                    "points": _same(_number(item.points)),
+                    "points": _same(as_text(item.points)),
                     "terms": {"zh": _terms(edition, item, "zh"), "en": _terms(edition, item, "en")},
                     "kind": _labelled(f"rule_kind_{item.kind}"),
                     "basis": _labelled(f"rule_basis_{item.basis}"),
-                    "bars": _same(_written(item.bars)),
+                    "bars": _same(_as_written(item.bars)),
                     "clause": _same(item.clause),
                     "place": _same(place),
                     "shown": _same(", ".join(item.shown)),
@@ -95,7 +96,7 @@ def _described(edition: rubric.Edition) -> dict[str, dict[str, _Facets]]:
             band.grade: {"band": _same(_band(band)), "position": _same(str(n))}
             for n, band in enumerate(head.bands, start=1)
         },
-        "totals": {name: {"value": _same(_written(written))} for name, written in head.totals.model_dump().items()},
+        "totals": {name: {"value": _same(_as_written(each))} for name, each in head.totals.model_dump().items()},
         "indicator": {
             each.indicator: {
                 "title": _text(each.title),
@@ -122,7 +123,7 @@ def _reading(each: rubric.Interpretation) -> _Facets:
 def _band(band: rubric.Band) -> str:
     signs = {"at_least": "≥", "above": ">", "at_most": "≤", "below": "<"}
     limits = [(sign, getattr(band, name)) for name, sign in signs.items()]
-    return " ".join(f"{sign} {_number(limit)}" for sign, limit in limits if limit is not None)
+    return " ".join(f"{sign} {as_text(limit)}" for sign, limit in limits if limit is not None)
 
 
 def _terms(edition: rubric.Edition, item: rubric.Item, lang: Language) -> str:
@@ -138,48 +139,6 @@ def _terms(edition: rubric.Edition, item: rubric.Item, lang: Language) -> str:
     return "；".join(f"[{reading}] {words}" if reading else words for reading, words in told.items())
 
 
-def term_in_words(term: rubric.Term, indicators: Mapping[str, rubric.Indicator], lang: Language) -> str:
-    """One term as a sentence: what it looks at, what it wants and what it takes."""
-
-    def say(key: str, **filled: str) -> str:
-        return label(f"rule_{key}", lang).format(**filled)
-
-    if isinstance(term, rubric.Judged):
-        return say("judged")
-    if isinstance(term, rubric.Bonus):
-        return say("bonus") + (say("bonus_cap", points=_number(term.cap)) if term.cap else "")
-    indicator = indicators[term.indicator]
-    figure = _text(indicator.title)[lang]
-
-    def amount(number: Fraction) -> str:
-        return f"{_number(number * 100)}%" if indicator.unit == "percent" else _number(number)
-
-    if isinstance(term, rubric.Flag):
-        return say("flag", figure=figure, points=_number(term.points))
-    if isinstance(term, rubric.Tiers):
-        tiers = [say("tier", at_least=amount(tier.at_least), points=_number(tier.points)) for tier in term.tiers]
-        told = say("tiers", figure=figure, tiers=", ".join(tiers))
-    else:
-        aim = f"{figure} {'≤' if term.direction == 'at_most' else '≥'} {amount(term.target)}"
-        if isinstance(term, rubric.Condition):
-            told = say("condition", aim=aim)
-        elif isinstance(term, rubric.Proportion):
-            told = say(f"proportion_{term.below_target}", aim=aim, points=_number(term.points))
-        else:
-            told = say("shortfall", aim=aim, step=amount(term.step), loss=_number(term.loss_per_step))
-            told += say(f"part_{term.part_step}")
-            told += say("cap", points=_number(term.cap)) if term.cap else ""
-            told += say("cliff", limit=amount(term.cliff)) if term.cliff else ""
-    return told + (say(f"zero_{term.zero_denominator}") if term.zero_denominator else "")
-
-
-def _number(number: Fraction) -> str:
-    """A number as people write it; a ratio no decimal can name stays one."""
-    if 10**6 % number.denominator:
-        return str(number)
-    return f"{Decimal(number.numerator) / Decimal(number.denominator):f}"
-
-
 def _text(text: rubric.Text) -> dict[str, str]:
     return {"zh": text.zh, "en": text.en}
 
@@ -192,7 +151,7 @@ def _labelled(key: str) -> dict[str, str]:
     return {"zh": label(key, "zh"), "en": label(key, "en")}
 
 
-def _written(value: Any) -> str:
+def _as_written(value: Any) -> str:
     """A value that may follow an interpretation, as the edition writes it."""
     if isinstance(value, Mapping):
         return ", ".join(f"{key}: {each}" for key, each in value.items())

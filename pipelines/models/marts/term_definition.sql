@@ -21,6 +21,8 @@ columns:
   worst_loss_n: what the term takes at the worst figure, numerator
   worst_loss_d: what the term takes at the worst figure, denominator
   interpretations: open readings of the text that bite here, with the option in force
+  rule_zh: the term as a sentence, in Chinese
+  rule_en: the term as a sentence, in English
   bars_grade: for a condition, the grade it bars while unmet
 */
 SELECT
@@ -49,6 +51,8 @@ SELECT
     term.worst_loss_n,
     term.worst_loss_d,
     term.interpretations,
+    term.rule_zh,
+    term.rule_en,
     condition.bars_grade
 FROM rubric_term AS term
 LEFT JOIN rubric_condition AS condition
