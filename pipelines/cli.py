@@ -127,6 +127,25 @@ def report(
 
 
 @app.command()
+def explain(
+    town: Annotated[str, typer.Argument(help="镇街名称、代码或单位编号 name, code or identifier.")],
+    year: Annotated[int, typer.Argument(help="年度 year.")],
+    item: Annotated[str, typer.Argument(help="条款，不写则为全部 item; all of them when not given.")] = "",
+    marts: Marts = MARTS,
+    lang: Lang = "zh",
+    as_json: AsJson = False,
+) -> int:
+    """某镇街为何是这个分：从等次一直到报送的行 why a town has its score, from the grade to the received row."""
+    from pipelines.analysis.explanation import explain as explained
+    from pipelines.analysis.explanation import in_words
+    from pipelines.analysis.marts import open_marts
+
+    told = explained(open_marts(marts), town, year, item)
+    typer.echo(_as_json(told) if as_json else in_words(told, lang, whole=bool(item)))
+    return Exit.DONE
+
+
+@app.command()
 def templates(
     folder: Annotated[Path, typer.Option(help="存放空白表的文件夹 where to put them.")] = Path("templates"),
 ) -> int:

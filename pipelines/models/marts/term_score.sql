@@ -58,7 +58,7 @@ WITH term AS (
         cast((2000000 * term.target_n + term.target_d) // (2 * term.target_d) AS DECIMAL(20, 0))
         * cast(0.000001 AS DECIMAL(7, 6)) AS target,
         CASE
-            WHEN term.direction = 'at_least' AND NOT scored.is_met
+            WHEN term.direction = 'at_least' AND NOT scored.is_met AND value.denominator > 0
                 THEN
                     (
                         term.target_n * cast(value.denominator * 100 AS HUGEINT) + term.target_d * 100 - 1
