@@ -146,6 +146,20 @@ def explain(
 
 
 @app.command()
+def status(marts: Marts = MARTS, lang: Lang = "zh", as_json: AsJson = False) -> int:
+    """各年结果办到哪一步、期限与结果指纹 where each year's result stands, its deadlines and its fingerprint."""
+    from datetime import date
+
+    from pipelines.analysis.marts import open_marts
+    from pipelines.review import status as standing
+    from pipelines.review import status_in_words
+
+    years = standing(open_marts(marts), date.today())
+    typer.echo(_as_json(years) if as_json else status_in_words(years, lang))
+    return Exit.DONE
+
+
+@app.command()
 def templates(
     folder: Annotated[Path, typer.Option(help="存放空白表的文件夹 where to put them.")] = Path("templates"),
 ) -> int:

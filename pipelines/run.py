@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipelines import contracts, transform
+from pipelines import contracts, review, transform
 from pipelines.errors import Exit, KaoheError
 from pipelines.publish import publication
 
@@ -64,6 +64,7 @@ def run(settings: Settings, report: Callable[[str, str], None]) -> Outcome:
             transform.comment(connection, models)
             marts = [model for model in models if model.layer == "marts"]
             publication.check_marts(connection, marts)
+            review.hold_to_sign_off(connection, settings.marts / "current")
             code = Exit.PARTIAL if gate.critical_failures else Exit.DONE
             manifest = _manifest(connection, inputs, code)
             report("publish", "")
