@@ -146,6 +146,53 @@ def explain(
 
 
 @app.command()
+def lever(
+    town: Annotated[str, typer.Argument(help="镇街；--city 时不写 the town; not with --city.")] = "",
+    year: Annotated[int, typer.Argument(help="年度 year.")] = 0,
+    limits: Annotated[
+        Path | None, typer.Option(help="限度与代价 YAML limits and costs: {indicator: {most: 10, cost: 2.5}}.")
+    ] = None,
+    city: Annotated[int, typer.Option(help="全市某年：哪些改进升等最多 the city in a year.")] = 0,
+    marts: Marts = MARTS,
+    rubric: Rubric = RUBRIC,
+    lang: Lang = "zh",
+    as_json: AsJson = False,
+) -> int:
+    """怎样改进能得分、能升等 what would lift a town, or most towns."""
+    from pipelines.analysis import levers
+    from pipelines.analysis.marts import open_marts
+
+    if bool(city) == bool(town and year):
+        raise typer.BadParameter("TOWN YEAR, --city YEAR", param_hint="kaohe lever")
+    if city:
+        found = levers.city_levers(open_marts(marts), rubric, city)
+        typer.echo(_as_json(found) if as_json else levers.city_in_words(found, lang))
+    else:
+        told = levers.levers(open_marts(marts), rubric, town, year, levers.read_limits(limits))
+        typer.echo(_as_json(told) if as_json else levers.levers_in_words(told, lang))
+    return Exit.DONE
+
+
+@app.command()
+def whatif(
+    town: Annotated[str, typer.Argument(help="镇街 the town.")],
+    year: Annotated[int, typer.Argument(help="年度 year.")],
+    changes: Annotated[list[str], typer.Argument(help="指标=分子[/分母] 或 条款=得分 indicator=n[/d] or item=score.")],
+    marts: Marts = MARTS,
+    rubric: Rubric = RUBRIC,
+    lang: Lang = "zh",
+    as_json: AsJson = False,
+) -> int:
+    """假如数据或得分不同，结果会怎样 what would become of a town were a figure or score another."""
+    from pipelines.analysis.levers import what_if, what_if_in_words
+    from pipelines.analysis.marts import open_marts
+
+    found = what_if(open_marts(marts), rubric, town, year, _pairs(changes, "CHANGES"))
+    typer.echo(_as_json(found) if as_json else what_if_in_words(found, lang))
+    return Exit.DONE
+
+
+@app.command()
 def status(marts: Marts = MARTS, lang: Lang = "zh", as_json: AsJson = False) -> int:
     """各年结果办到哪一步、期限与结果指纹 where each year's result stands, its deadlines and its fingerprint."""
     from datetime import date
@@ -232,7 +279,7 @@ def rubric_plan(
     from pipelines.analysis.editions import plan, plan_in_words
     from pipelines.analysis.marts import open_marts
 
-    planned = plan(open_marts(marts).folder, _draft(rubric, new), _readings(reading or []))
+    planned = plan(open_marts(marts).folder, _draft(rubric, new), _pairs(reading or [], "--reading"))
     typer.echo(_as_json(asdict(planned)) if as_json else plan_in_words(planned, lang))
     return Exit.DONE
 
@@ -248,12 +295,12 @@ def _draft(rubric: Path, edition: str) -> Any:
     return rules.load_edition(folder)
 
 
-def _readings(written: list[str]) -> dict[str, str]:
-    """``interpretation=option`` as written on the command line."""
+def _pairs(written: list[str], where: str) -> dict[str, str]:
+    """``name=value`` as written on the command line."""
     pairs = [each.partition("=") for each in written]
     if not all(sign for _, sign, _ in pairs):
-        raise typer.BadParameter("interpretation=option", param_hint="--reading")
-    return {interpretation: option for interpretation, _, option in pairs}
+        raise typer.BadParameter("name=value", param_hint=where)
+    return {name: value for name, _, value in pairs}
 
 
 def _as_json(result: Any) -> str:

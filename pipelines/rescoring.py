@@ -11,9 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines import rubric, transform
+from pipelines.errors import Exit, KaoheError
 
 if TYPE_CHECKING:
     import duckdb
+
+    from pipelines.analysis.marts import Marts
 
 #: The published tables that scoring starts from. ``main`` holds what of them the edition can use; whoever asks
 #: "what if" changes them there.
@@ -67,7 +70,43 @@ def lay_out(
     return connection
 
 
+def reopen(marts: Marts, rubrics: Path) -> duckdb.DuckDBPyConnection:
+    """What is published, laid out and scored under the edition it rests on, taken from the folder of editions.
+
+    KaoheError (usage) where that edition no longer says what the publication was scored by.
+    """
+    name = marts.manifest["edition"]
+    edition = rubric.load_edition(rubrics / name)
+    readings = rubric.scenario(edition, options=marts.manifest["interpretations"])
+    connection = lay_out(marts.folder, edition, [readings])
+    changed = connection.execute(
+        "SELECT item FROM rubric_item EXCEPT SELECT item FROM same_rules ORDER BY item"
+    ).fetchall()
+    if changed:
+        told = ", ".join(item for (item,) in changed)
+        raise KaoheError(
+            Exit.USAGE,
+            f"{rubrics / name}: 与已发布结果所依据的细则不同，请先重新运行 "
+            f"not what was published was scored by; run again first ({told})",
+        )
+    score(connection)
+    return connection
+
+
 def score(connection: duckdb.DuckDBPyConnection) -> None:
     """Run the score models on what ``lay_out`` made: scored_* for every scenario, and the marts of the one in force."""
     wanted = ("scored_town", "town_score", "item_score", "term_score", "section_score", "area_score")
     transform.run_models(connection, transform.upstream(*wanted, given=GIVEN))
+
+
+def find_levers(connection: duckdb.DuckDBPyConnection, scope: str) -> None:
+    """Make the mart ``lever`` and what it rests on for ``scope``: a SELECT of year, town_id and every_level."""
+    connection.execute(f"CREATE OR REPLACE TABLE lever_scope AS {scope}")
+    given = {*GIVEN, "lever_scope", "scored_term", "scored_item"}
+    transform.run_models(connection, transform.upstream("lever", given=given))
+
+
+def score_variants(connection: duckdb.DuckDBPyConnection) -> None:
+    """Score the variants that ``lever_change`` holds, as far as their changed figures bear: lever_scored_item."""
+    given = {*GIVEN, "lever_change", "scored_term", "scored_item"}
+    transform.run_models(connection, transform.upstream("lever_scored_item", given=given))

@@ -351,12 +351,19 @@ class EditionFile(_Closed):
 
 
 class Indicator(_Closed):
-    """A figure of a town: what it counts, and the source it comes from."""
+    """A figure of a town: what it counts, and the source it comes from.
+
+    Attributes:
+        counted_in: what there is one more or less of when the figure moves: its numerator, or a ratio's denominator.
+        sampled: whether the denominator is a sample drawn, so that another sample could have come out otherwise.
+    """
 
     indicator: Name
     title: Text
     definition: Text
     unit: Literal["percent", "count", "ratio", "flag"]
+    counted_in: Text
+    sampled: bool = False
     source: Name
 
 
@@ -731,7 +738,8 @@ _COLUMNS = {
     "basis VARCHAR, available DECIMAL(6, 2), title_zh VARCHAR, title_en VARCHAR, requirement_zh VARCHAR, "
     "requirement_en VARCHAR",
     "rubric_indicator": "indicator VARCHAR, title_zh VARCHAR, title_en VARCHAR, definition_zh VARCHAR, "
-    "definition_en VARCHAR, unit VARCHAR, source VARCHAR",
+    "definition_en VARCHAR, unit VARCHAR, counted_in_zh VARCHAR, counted_in_en VARCHAR, is_sampled BOOLEAN, "
+    "source VARCHAR",
     "rubric_shown_indicator": "item VARCHAR, indicator VARCHAR",
     "rubric_term": "scenario VARCHAR, item VARCHAR, term VARCHAR, term_no BIGINT, kind VARCHAR, indicator VARCHAR, "
     "title_zh VARCHAR, title_en VARCHAR, points DECIMAL(6, 2), direction VARCHAR, target_n BIGINT, target_d BIGINT, "
@@ -767,7 +775,15 @@ def _add_document(rows: _Rows, edition: Edition) -> None:
             named = (each.interpretation, option.option, position, option.option == each.default)
             rows["rubric_interpretation"].append((*named, *_both(each.question), *_both(option.title)))
     rows["rubric_indicator"] += [
-        (each.indicator, *_both(each.title), *_both(each.definition), each.unit, each.source)
+        (
+            each.indicator,
+            *_both(each.title),
+            *_both(each.definition),
+            each.unit,
+            *_both(each.counted_in),
+            each.sampled,
+            each.source,
+        )
         for each in edition.indicators
     ]
 

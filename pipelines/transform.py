@@ -1,17 +1,19 @@
 """Runs the SQL models: one SELECT a file, file name = table, in the order their own FROM clauses ask for.
 
 A model starts with a block comment holding YAML: ``grain``, ``key`` (marts) and ``columns`` (what each column means and
-its unit). What a column means everywhere stands once in ``models/columns.yml``.
+its unit). What a column means everywhere stands once in ``models/columns.yml``. A model without a SELECT of its own is
+``same_as`` another one, ``reading`` other tables in place of those the other reads: the same rules on other figures.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ruamel.yaml import YAML
 
@@ -30,7 +32,7 @@ class Model:
 
     Attributes:
         name: name of the file and of the table.
-        layer: folder it lies in: staging, indicators, scores or marts.
+        layer: folder it lies in: staging, indicators, scores, levers or marts.
         select: the SELECT without its header.
         grain: what one row stands for.
         key: columns that name a row once (marts).
@@ -59,7 +61,7 @@ def load_models(folder: Path = FOLDER) -> dict[str, Model]:
     for path in sorted(folder.glob("*/*.sql")):
         if path.stem in models:
             raise ValueError(f"two models are called {path.stem}")
-        models[path.stem] = _read(path)
+        models[path.stem] = _read(path, folder)
     indicators = [model.name for model in models.values() if model.layer == "indicators"]
     graph = {
         name: {
@@ -129,15 +131,21 @@ def _gather(connection: duckdb.DuckDBPyConnection, indicators: Sequence[str]) ->
     connection.execute(f"CREATE OR REPLACE VIEW {INDICATOR_FIGURE} AS\n" + "\nUNION ALL\n".join(parts))
 
 
-def _read(path: Path) -> Model:
+def _read(path: Path, folder: Path) -> Model:
     import sqlglot
     from sqlglot import exp
 
-    text = path.read_text(encoding="utf-8")
-    head, closed, select = text.partition("*/")
-    if not head.startswith("/*") or not closed:
-        raise ValueError(f"{path.name}: a model starts with a header comment")
-    header = YAML(typ="safe").load(head[2:])
+    header, select = _parts(path)
+    if "same_as" in header:
+        found = sorted(folder.glob(f"*/{header['same_as']}.sql"))
+        if len(found) != 1 or select.strip():
+            raise ValueError(f"{path.name}: same_as names one model, and no SELECT follows")
+        _, select = _parts(found[0])
+        for table, other in header["reading"].items():
+            # Every mention, so that columns named with their table follow it.
+            select, count = re.subn(rf"\b{table}\b", other, select)
+            if not count:
+                raise ValueError(f"{path.name}: {header['same_as']} does not read {table}")
     tree = sqlglot.parse_one(select, dialect="duckdb")
     if not isinstance(tree, exp.Query):
         raise ValueError(f"{path.name}: a model is one SELECT")
@@ -152,6 +160,15 @@ def _read(path: Path) -> Model:
         yields=tuple(tree.named_selects),
         needs=frozenset(table.name for table in tree.find_all(exp.Table)) - within,
     )
+
+
+def _parts(path: Path) -> tuple[dict[str, Any], str]:
+    """The header of a model's file and the SELECT below it."""
+    head, closed, select = path.read_text(encoding="utf-8").partition("*/")
+    if not head.startswith("/*") or not closed:
+        raise ValueError(f"{path.name}: a model starts with a header comment")
+    header: dict[str, Any] = YAML(typ="safe").load(head[2:])
+    return header, select
 
 
 @cache

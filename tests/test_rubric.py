@@ -508,6 +508,7 @@ indicators:
     title: {zh: 备用, en: spare}
     definition: {zh: 备用, en: spare}
     unit: count
+    counted_in: {zh: 个, en: pieces}
     source: activities
 """
 SPARE_READING = """\
