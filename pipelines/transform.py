@@ -1,8 +1,9 @@
 """Runs the SQL models: one SELECT a file, file name = table, in the order their own FROM clauses ask for.
 
 A model starts with a block comment holding YAML: ``grain``, ``key`` (marts) and ``columns`` (what each column means and
-its unit). What a column means everywhere stands once in ``models/columns.yml``. A model without a SELECT of its own is
-``same_as`` another one, ``reading`` other tables in place of those the other reads: the same rules on other figures.
+its unit). What a column means everywhere stands once in ``models/columns.yml``; a model that stands in for another's
+figures names it in ``columns_of``. A model without a SELECT of its own is ``same_as`` another one, ``reading`` other
+tables in place of those the other reads: the same rules on other figures, and columns that mean the same.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ class Model:
         grain: what one row stands for.
         key: columns that name a row once (marts).
         columns: meaning of the columns the model describes itself.
+        columns_of: another model whose columns of the same name mean the same; empty where there is none.
         yields: names of the columns its SELECT yields, as far as they are written out.
         needs: tables its FROM clauses name.
     """
@@ -47,6 +49,7 @@ class Model:
     grain: str
     key: tuple[str, ...]
     columns: dict[str, str]
+    columns_of: str
     yields: tuple[str, ...]
     needs: frozenset[str]
 
@@ -95,8 +98,9 @@ def upstream(*names: str, given: Collection[str] = ()) -> list[Model]:
 
 
 def describe(model: Model, column: str) -> str:
-    """What ``column`` of ``model`` means; KeyError where neither the model nor ``columns.yml`` says."""
-    return model.columns.get(column) or _shared_columns()[column]
+    """What ``column`` of ``model`` means; KeyError where no model nor ``columns.yml`` says."""
+    alike = load_models()[model.columns_of].columns if model.columns_of else {}
+    return model.columns.get(column) or alike.get(column) or _shared_columns()[column]
 
 
 def run_models(
@@ -157,6 +161,7 @@ def _read(path: Path, folder: Path) -> Model:
         grain=header["grain"],
         key=tuple(header.get("key", ())),
         columns=header.get("columns", {}),
+        columns_of=header.get("columns_of", header.get("same_as", "")),
         yields=tuple(tree.named_selects),
         needs=frozenset(table.name for table in tree.find_all(exp.Table)) - within,
     )

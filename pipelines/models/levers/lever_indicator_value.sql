@@ -1,5 +1,6 @@
 /*
 grain: one row per variant and indicator of the items its changes bear on, in place of indicator_value
+columns_of: indicator_value
 */
 WITH variant AS (
     SELECT DISTINCT

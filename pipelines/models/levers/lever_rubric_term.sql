@@ -1,5 +1,6 @@
 /*
 grain: one row per term that looks at a figure, under the reading in force, in place of rubric_term
+columns_of: term_definition
 */
 SELECT *  -- noqa: AM04
 FROM rubric_term
