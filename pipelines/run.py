@@ -60,6 +60,7 @@ def run(settings: Settings, report: Callable[[str, str], None]) -> Outcome:
                 raise gate.refusal()
             models = list(transform.load_models().values())
             report("score", "")
+            transform.trace_indicators(connection, contracts.load_contracts())
             transform.run_models(connection, models, lambda name: report("score", name))
             transform.comment(connection, models)
             marts = [model for model in models if model.layer == "marts"]

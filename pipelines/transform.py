@@ -9,7 +9,7 @@ tables in place of those the other reads: the same rules on other figures, and c
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
@@ -20,6 +20,8 @@ from ruamel.yaml import YAML
 
 if TYPE_CHECKING:
     import duckdb
+
+    from pipelines.contracts import Contract
 
 FOLDER = Path(__file__).parent / "models"
 
@@ -116,6 +118,52 @@ def run_models(
             waiting.remove(model.name)
             if not waiting:
                 _gather(connection, indicators)
+
+
+def trace_indicators(connection: duckdb.DuckDBPyConnection, contracts: Mapping[str, Contract]) -> None:
+    """Make the table ``indicator_field``: which received columns each indicator's two parts are made of.
+
+    Read from the SQL of the indicators, so it cannot say anything else than what they do. A part that counts rows has
+    none.
+    """
+    found = [
+        (name, part, source, field)
+        for name, model in load_models().items()
+        if model.layer == "indicators"
+        for part in ("numerator", "denominator")
+        for source, field in fields_behind(model, part, contracts)
+    ]
+    connection.execute(
+        "CREATE OR REPLACE TABLE indicator_field (indicator VARCHAR, part VARCHAR, source VARCHAR, field VARCHAR)"
+    )
+    connection.executemany("INSERT INTO indicator_field VALUES (?, ?, ?, ?)", found)
+
+
+def fields_behind(model: Model, column: str, contracts: Mapping[str, Contract]) -> list[tuple[str, str]]:
+    """The source and field of every received column that ``column`` of ``model`` is made of, through other models."""
+    from sqlglot.lineage import lineage
+
+    accepted = {f"accepted_{source}": contract for source, contract in contracts.items()}
+    schema = {
+        table: {"town_id": "VARCHAR", "source_file": "VARCHAR", "source_sheet": "VARCHAR", "source_row": "BIGINT"}
+        | {field.name: "VARCHAR" for field in contract.fields}
+        for table, contract in accepted.items()
+    }
+    models = load_models()
+    upstream = {need: models[need].select for need in model.needs if need in models}
+    leaves = [
+        node
+        for node in lineage(column, model.select, schema=schema, dialect="duckdb", sources=upstream).walk()
+        if not node.downstream
+    ]
+    found = {
+        (contract.name, field.name)
+        for node in leaves
+        if (contract := accepted.get(getattr(node.source, "name", "")))
+        for field in contract.fields
+        if field.name == node.name.rpartition(".")[2].strip('"')
+    }
+    return sorted(found)
 
 
 def comment(connection: duckdb.DuckDBPyConnection, models: Sequence[Model]) -> None:

@@ -10,6 +10,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import pytest
 from typer.testing import CliRunner
 
@@ -20,6 +21,7 @@ from pipelines.cli import app
 from pipelines.errors import Exit, KaoheError
 
 Explained = dict[str, Any]
+FULL_WIDTH = {0xFF10 + digit: str(digit) for digit in range(10)} | {0xFF0E: ".", 0xFF0C: None}
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +96,34 @@ def test_the_received_row_holds_the_figure(marts: Marts, committed_run: tuple[fl
     decoded = text.decode("utf-8-sig" if text.startswith(b"\xef\xbb\xbf") else "gb18030")
     cells = list(csv.reader(decoded.splitlines()))[received["source_row"] - 1]
     assert {str(int(terms[0]["numerator"])), str(int(terms[0]["denominator"]))} <= {c.replace(",", "") for c in cells}
+
+
+def test_the_cell_named_holds_the_figure(marts: Marts, committed_run: tuple[flow.Settings, flow.Outcome]) -> None:
+    """In workbooks, of figures read from one row: its parts stand in the cells named, and so does every judgement."""
+    settings, _ = committed_run
+    seen = {"figure": 0, "judgement": 0}
+    sheets: dict[tuple[str, str], Any] = {}
+
+    def held(file: str, sheet: str, cell: str) -> Decimal:
+        if (file, sheet) not in sheets:
+            sheets[file, sheet] = openpyxl.load_workbook(settings.raw / file, data_only=True)[sheet]
+        return Decimal(str(sheets[file, sheet][cell].value).replace(",", "").translate(FULL_WIDTH))
+
+    for town in marts.rows("SELECT town_id, year FROM town_score WHERE year IN (2015, 2017) ORDER BY ALL"):
+        for item in explain(marts, town["town_id"], town["year"])["items"]:
+            for term in item["terms"]:
+                received = term["received"]
+                cells = {each["part"]: each["cell"] for each in received["cells"]}
+                if received["source_rows"] == 1 and term["unit"] == "percent" and received["source_file"][-1] == "x":
+                    for part, cell in cells.items():
+                        assert held(received["source_file"], received["source_sheet"], cell) == term[part]
+                        seen["figure"] += 1
+            for judged in item["judgements"]:
+                if judged["source_file"].endswith(".xlsx"):
+                    cell = judged["cells"][0]["cell"]
+                    assert held(judged["source_file"], judged["source_sheet"], cell) == judged["score"]
+                    seen["judgement"] += 1
+    assert min(seen.values()) > 50, seen
 
 
 def test_the_readings_in_force_are_spelled_out(explained: list[Explained]) -> None:

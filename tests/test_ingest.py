@@ -21,8 +21,8 @@ from pipelines.errors import Exit, KaoheError, Problem
 from pipelines.ingest import ingest, tables
 from pipelines.ingest.deliveries import discover
 from pipelines.ingest.header import WRITTEN_UNITS, find_header, plain
-from pipelines.ingest.places import place
 from pipelines.ingest.workbook import open_workbook
+from pipelines.places import place
 
 CONTRACTS = load_contracts()
 REGISTER = """\

@@ -9,6 +9,7 @@ import pytest
 
 from pipelines import run as flow
 from pipelines import transform
+from pipelines.contracts import load_contracts
 
 
 def _model(folder: Path, layer: str, name: str, select: str) -> None:
@@ -37,6 +38,27 @@ def test_indicators_are_gathered_before_what_reads_them(tmp_path: Path) -> None:
     connection = duckdb.connect()
     transform.run_models(connection, list(transform.load_models(tmp_path).values()))
     assert sorted(connection.execute("FROM all_of_them").fetchall()) == [("one", 1), ("two", 2)]
+
+
+def test_what_an_indicator_is_made_of_is_read_from_its_sql() -> None:
+    sources = load_contracts()
+    indicators = [model for model in transform.load_models().values() if model.layer == "indicators"]
+    behind = {
+        (model.name, part): transform.fields_behind(model, part, sources)
+        for model in indicators
+        for part in ("numerator", "denominator")
+    }
+    assert behind["authentication_rate", "numerator"] == [("benefit_authentication", "certified")]
+    assert [field for _, field in behind["reconciliation_accuracy", "denominator"]] == [
+        "payments_checked",
+        "payments_matched",
+        "persons_checked",
+        "persons_matched",
+    ]
+    # Rows are counted; no column of theirs is.
+    assert behind["articles", "numerator"] == []
+    for (name, _), fields in behind.items():
+        assert all(field in {each.name for each in sources[source].fields} for source, field in fields), name
 
 
 def test_a_circle_is_refused_by_name(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 from pipelines.analysis.marts import Marts
 from pipelines.errors import Exit, KaoheError
 from pipelines.labels import Language, label
+from pipelines.places import place
 
 _Row = dict[str, Any]
 
@@ -92,7 +93,13 @@ def _items(marts: Marts, town_id: str, year: int, item: str) -> list[_Row]:
             score.denominator, score.value, score.target, score.direction, score.is_met, score.steps, score.loss,
             score.loss_numerator, score.loss_denominator, score.status, score.numerator_for_full, score.interpretations,
             score.explanation_zh, score.explanation_en, score.source, score.source_file, score.source_sheet,
-            score.source_row, score.source_rows, delivery.sha256,
+            score.source_row, score.source_rows, delivery.sha256, (
+                SELECT list({'part': made_of.part, 'header': received.header, 'position': received.position}
+                    ORDER BY made_of.part DESC, received.position)
+                FROM indicator_column AS made_of INNER JOIN received_column AS received USING (source, field)
+                WHERE made_of.indicator = score.indicator AND received.source_file = score.source_file
+                    AND received.source_sheet = score.source_sheet
+            ) AS columns,
             -- No row of the town in what was delivered: the files are the evidence of that.
             CASE WHEN score.source_file IS NULL AND score.status = 'scored' THEN (
                 SELECT list(DISTINCT looked.source_file ORDER BY looked.source_file) FROM delivery AS looked
@@ -108,9 +115,14 @@ def _items(marts: Marts, town_id: str, year: int, item: str) -> list[_Row]:
         where,
     )
     judgements = marts.rows(
-        """SELECT item, assessor, score, reason, evidence, assessed_on, source_file, source_sheet, source_row
-        FROM assessor_score WHERE town_id = $town AND year = $year AND ($item = '' OR item = $item)
-        ORDER BY assessor""",
+        """SELECT item, assessor, score, reason, evidence, assessed_on, judged.source_file, judged.source_sheet,
+            source_row, received.header, received.position
+        FROM assessor_score AS judged
+        LEFT JOIN received_column AS received
+            ON judged.source_file = received.source_file AND judged.source_sheet = received.source_sheet
+            AND received.field = 'score'
+        WHERE town_id = $town AND year = $year AND ($item = '' OR item = $item)
+        ORDER BY assessor, source_file, source_row""",
         where,
     )
     readings = {
@@ -121,7 +133,10 @@ def _items(marts: Marts, town_id: str, year: int, item: str) -> list[_Row]:
     for each in items:
         each["terms"] = [_term(term, readings) for term in terms if term["item"] == each["item"]]
         each["judgements"] = [
-            {key: value for key, value in row.items() if key != "item"}
+            {
+                **{key: value for key, value in row.items() if key not in ("item", "header", "position")},
+                "cells": [_cell(row, "score", row["header"], row["position"])],
+            }
             for row in judgements
             if row["item"] == each["item"]
         ]
@@ -132,11 +147,17 @@ def _term(term: _Row, readings: dict[tuple[str, str], _Row]) -> _Row:
     """The term with the readings it follows spelled out, and its received rows together."""
     followed = [tuple(each.split("=", 1)) for each in term["interpretations"].split("; ") if each]
     sources = ("source", "source_file", "source_sheet", "source_row", "source_rows", "sha256", "without_rows_in")
+    cells = [_cell(term, column["part"], column["header"], column["position"]) for column in term["columns"] or ()]
     return {
-        **{key: value for key, value in term.items() if key not in (*sources, "item", "interpretations")},
+        **{key: value for key, value in term.items() if key not in (*sources, "columns", "item", "interpretations")},
         "interpretations": [readings[interpretation, option] for interpretation, option in followed],
-        "received": {key: term[key] for key in sources},
+        "received": {**{key: term[key] for key in sources}, "cells": cells},
     }
+
+
+def _cell(row: _Row, part: str, header: str, position: int) -> _Row:
+    """One cell the figure was read from, or the first of them: what it is part of, its column and its address."""
+    return {"part": part, "header": header, "cell": place(row["source_file"], row["source_row"], position)}
 
 
 # In words -------------------------------------------------------------------------------------------------------------
@@ -231,8 +252,14 @@ def _item_lines(item: _Row, lang: Language, whole: bool) -> Iterator[str]:
 def _place(row: _Row, lang: Language) -> str:
     sheet = f"‹{row['source_sheet']}› " if row["source_sheet"] else ""
     more = row.get("source_rows") or 1
-    told = label("explain_row" if more == 1 else "explain_rows", lang)
-    return f"{row['source_file']} {sheet}{told.format(row=row['source_row'], count=more)}"
+    told = label("explain_row" if more == 1 else "explain_rows", lang).format(row=row["source_row"], count=more)
+    # In a text file the row is all there is to name; in a workbook a cell has an address.
+    named = "  ".join(
+        f"{cell['header']} {cell['cell']}" if row["source_file"].endswith(".xlsx") else cell["header"]
+        for cell in row["cells"]
+        if cell["header"]
+    )
+    return f"{row['source_file']} {sheet}{told}{': ' if named else ''}{named}"
 
 
 def _band(band: _Row) -> str:

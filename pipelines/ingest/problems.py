@@ -8,8 +8,8 @@ from pipelines.contracts import Contract
 from pipelines.errors import Problem
 from pipelines.ingest.deliveries import Delivery
 from pipelines.ingest.header import SEARCHED, WRITTEN_UNITS, Header, plain
-from pipelines.ingest.places import place
 from pipelines.ingest.sheets import Sheet, UnreadableError
+from pipelines.places import place
 
 _FIGURE = re.compile(r"[-+0-9.,%]+")
 
