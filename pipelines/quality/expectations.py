@@ -13,9 +13,10 @@ from sqlalchemy.dialects import registry
 from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.pool import StaticPool
 
-# A grammar that JSON Schema compiles as it is imported, where it finds it: a fourth of the time, for no check here.
-_GRAMMAR = "rfc3987_syntax"
-_is_put_off = sys.modules.setdefault(_GRAMMAR, None) is None  # type: ignore[arg-type]
+# What importing Great Expectations would import as well, where it finds it, for no check here: a grammar that JSON
+# Schema compiles (a fourth of the time), and Spark, whose client ends the process where it takes it for a doctest.
+_PUT_OFF = [name for name in ("rfc3987_syntax", "pyspark") if name not in sys.modules]
+sys.modules.update(dict.fromkeys(_PUT_OFF))  # type: ignore[arg-type]
 
 import great_expectations as gx  # noqa: E402
 from great_expectations.compatibility import pydantic  # noqa: E402
@@ -25,8 +26,8 @@ from great_expectations.data_context.types.base import (  # noqa: E402
     ProgressBarsConfig,
 )
 
-if _is_put_off:
-    del sys.modules[_GRAMMAR]
+for _name in _PUT_OFF:
+    del sys.modules[_name]
 
 if TYPE_CHECKING:
     import duckdb
