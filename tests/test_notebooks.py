@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import shutil
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -84,9 +86,26 @@ def test_first_chart_is_there_within_ten_seconds(folder: Path) -> None:
 
 
 def test_notebooks_take_year_town_and_language(folder: Path) -> None:
-    given = {"marts_folder": str(folder), "year": 2014, "town": "浣云镇", "language": "en"}
+    given = {"marts_folder": str(folder), "year": 2014, "town": "浣云镇", "language": "en", "changes": {"4.1": "1.5"}}
+    here = Path.cwd()
     shown = _shown(run_notebook(NOTEBOOKS / "04-one-town.py", given))
     assert 'alt="浣云镇, 2014, item by item' in shown and "requirement" in shown
+    assert "sha256" in shown and "assessor_scores" in shown, "down to the received row"
+    assert "changes that gain points" in shown
+    assert "→ 1.50" in shown, "what if"
+    assert Path.cwd() == here
+
+
+def test_notebooks_run_beside_each_other_without_moving_the_process(folder: Path) -> None:
+    here, seen = Path.cwd(), set()
+    given = {"marts_folder": str(folder)}
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(run_notebook, NOTEBOOKS / "06-common-losses.py", given)
+        while not running.done():
+            seen.add(Path.cwd())
+            time.sleep(0.01)
+        running.result()
+    assert seen == {here}
 
 
 @pytest.mark.long

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import great_expectations
 import openpyxl
 import pytest
 
@@ -440,9 +439,9 @@ def test_suites_are_those_of_great_expectations() -> None:
     checks = every_check(CONTRACTS)
     suites = expectations.suites(checks)
     assert set(suites) == set(CONTRACTS)
-    assert all(isinstance(suite, great_expectations.ExpectationSuite) for suite in suites.values())
+    assert all(isinstance(suite, expectations.gx.ExpectationSuite) for suite in suites.values())
     inside = [expectation for suite in suites.values() for expectation in suite.expectations]
-    assert all(isinstance(each, great_expectations.expectations.UnexpectedRowsExpectation) for each in inside)
+    assert all(isinstance(each, expectations.gx.expectations.UnexpectedRowsExpectation) for each in inside)
     assert [(each.meta["check"], each.severity) for each in inside] == sorted(
         ((check.name, check.severity) for check in checks), key=lambda told: list(suites).index(told[0].split(".")[0])
     )

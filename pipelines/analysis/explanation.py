@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -29,7 +30,7 @@ def explain(marts: Marts, town: str, year: int, item: str = "") -> _Row:
     scored = marts.rows("FROM town_score WHERE town_id = ? AND year = ?", [town_id, year])
     if not scored:
         raise KaoheError(Exit.USAGE, f"{town}: {year} 年未考核 not assessed in {year}")
-    items = _items(marts, town_id, year, item)
+    items = explained_items(marts, [town_id], [year], item)[town_id, year]
     if not items:
         raise KaoheError(Exit.USAGE, f"{item}: 细则中没有此条 the rubric has no such item")
     edition = marts.rows("FROM edition")[0]
@@ -76,22 +77,27 @@ def _short(total: Decimal, band: _Row) -> Decimal:
     return max(Decimal(0), limit - total)
 
 
-def _items(marts: Marts, town_id: str, year: int, item: str) -> list[_Row]:
-    where = {"town": town_id, "year": year, "item": item}
+def explained_items(
+    marts: Marts, towns: Sequence[str], years: Sequence[int], item: str = ""
+) -> dict[tuple[str, int], list[_Row]]:
+    """The items of ``towns`` in ``years`` as ``explain`` has them, by town and year; empty where there are none."""
+    where = {"towns": list(towns), "years": list(years), "item": item}
     items = marts.rows(
-        """SELECT definition.* EXCLUDE (shown_indicators),
+        """SELECT town_id, year, definition.* EXCLUDE (shown_indicators),
             score.points, score.points_low, score.points_high, score.status, score.is_met,
             score.points_before_adjustment, score.adjustment_reason, score.approved_by, score.approved_on,
             score.explanation_zh, score.explanation_en
         FROM item_score AS score INNER JOIN item_definition AS definition USING (item)
-        WHERE town_id = $town AND year = $year AND ($item = '' OR item = $item) ORDER BY position""",
+        WHERE list_contains($towns, town_id) AND list_contains($years, year) AND ($item = '' OR item = $item)
+        ORDER BY position""",
         where,
     )
     terms = marts.rows(
-        """SELECT item, term, score.kind, rule_zh, rule_en, score.indicator, figure.title_zh AS indicator_zh,
-            figure.title_en AS indicator_en, definition_zh, definition_en, figure.unit, score.numerator,
-            score.denominator, score.value, score.target, score.direction, score.is_met, score.steps, score.loss,
-            score.loss_numerator, score.loss_denominator, score.status, score.numerator_for_full, score.interpretations,
+        """SELECT town_id, score.year, item, term, score.kind, rule_zh, rule_en, score.indicator,
+            figure.title_zh AS indicator_zh, figure.title_en AS indicator_en, definition_zh, definition_en,
+            figure.unit, score.numerator, score.denominator, score.value, score.target, score.direction, score.is_met,
+            score.steps, score.loss, score.loss_numerator, score.loss_denominator, score.status,
+            score.numerator_for_full, score.interpretations,
             score.explanation_zh, score.explanation_en, score.source, score.source_file, score.source_sheet,
             score.source_row, score.source_rows, delivery.sha256, (
                 SELECT list({'part': made_of.part, 'header': received.header, 'position': received.position}
@@ -111,17 +117,18 @@ def _items(marts: Marts, town_id: str, year: int, item: str) -> list[_Row]:
         LEFT JOIN delivery
             ON score.source_file = delivery.source_file
             AND coalesce(score.source_sheet, '') = coalesce(delivery.source_sheet, '')
-        WHERE town_id = $town AND score.year = $year AND ($item = '' OR item = $item) ORDER BY term_no""",
+        WHERE list_contains($towns, town_id) AND list_contains($years, score.year) AND ($item = '' OR item = $item)
+        ORDER BY term_no""",
         where,
     )
     judgements = marts.rows(
-        """SELECT item, assessor, score, reason, evidence, assessed_on, judged.source_file, judged.source_sheet,
-            source_row, received.header, received.position
+        """SELECT town_id, year, item, assessor, score, reason, evidence, assessed_on, judged.source_file,
+            judged.source_sheet, source_row, received.header, received.position
         FROM assessor_score AS judged
         LEFT JOIN received_column AS received
             ON judged.source_file = received.source_file AND judged.source_sheet = received.source_sheet
             AND received.field = 'score'
-        WHERE town_id = $town AND year = $year AND ($item = '' OR item = $item)
+        WHERE list_contains($towns, town_id) AND list_contains($years, year) AND ($item = '' OR item = $item)
         ORDER BY assessor, source_file, source_row""",
         where,
     )
@@ -130,17 +137,22 @@ def _items(marts: Marts, town_id: str, year: int, item: str) -> list[_Row]:
         for row in marts.rows("SELECT interpretation, option, question_zh, question_en, option_zh, option_en "
                               "FROM interpretation")
     }  # fmt: skip
-    for each in items:
-        each["terms"] = [_term(term, readings) for term in terms if term["item"] == each["item"]]
-        each["judgements"] = [
+    found: dict[tuple[str, int], list[_Row]] = defaultdict(list)
+    of_item: dict[tuple[str, int, str], _Row] = {}
+    for row in items:
+        town, year = row.pop("town_id"), row.pop("year")
+        of_item[town, year, row["item"]] = row | {"terms": [], "judgements": []}
+        found[town, year].append(of_item[town, year, row["item"]])
+    for term in terms:
+        of_item[term.pop("town_id"), term.pop("year"), term.pop("item")]["terms"].append(_term(term, readings))
+    for row in judgements:
+        of_item[row.pop("town_id"), row.pop("year"), row.pop("item")]["judgements"].append(
             {
-                **{key: value for key, value in row.items() if key not in ("item", "header", "position")},
+                **{key: value for key, value in row.items() if key not in ("header", "position")},
                 "cells": [_cell(row, "score", row["header"], row["position"])],
             }
-            for row in judgements
-            if row["item"] == each["item"]
-        ]
-    return items
+        )
+    return found
 
 
 def _term(term: _Row, readings: dict[tuple[str, str], _Row]) -> _Row:
@@ -149,7 +161,7 @@ def _term(term: _Row, readings: dict[tuple[str, str], _Row]) -> _Row:
     sources = ("source", "source_file", "source_sheet", "source_row", "source_rows", "sha256", "without_rows_in")
     cells = [_cell(term, column["part"], column["header"], column["position"]) for column in term["columns"] or ()]
     return {
-        **{key: value for key, value in term.items() if key not in (*sources, "columns", "item", "interpretations")},
+        **{key: value for key, value in term.items() if key not in (*sources, "columns", "interpretations")},
         "interpretations": [readings[interpretation, option] for interpretation, option in followed],
         "received": {**{key: term[key] for key in sources}, "cells": cells},
     }
@@ -212,41 +224,42 @@ def _item_lines(item: _Row, lang: Language, whole: bool) -> Iterator[str]:
         yield f"  {place}: {item[f'explanation_{lang}']}"
     else:
         yield f"  {place}  {points}{available}"
+    yield from (f"      {label(f'explain_{key}', lang)}  {told}" for key, told in how(item, lang, whole))
+
+
+def how(item: _Row, lang: Language, whole: bool = False) -> Iterator[tuple[str, str]]:
+    """How an item of ``explain`` came to its points: what is told (clause, rule, happened, …) and in which words.
+
+    Nothing of an item that lost nothing, unless ``whole``.
+    """
     is_full = item["points"] is not None and item["points"] >= item["available"] and not item["adjustment_reason"]
     if is_full and not whole and item["kind"] != "bonus":
         return
-
-    def line(key: str, told: object) -> str:
-        return f"      {label(f'explain_{key}', lang)}  {told}"
-
-    yield line(
-        "clause", f"{item['clause']}  {label('rule_basis_' + item['basis'], lang)}  {item[f'requirement_{lang}']}"
-    )
+    yield "clause", f"{item['clause']}  {label('rule_basis_' + item['basis'], lang)}  {item[f'requirement_{lang}']}"
     if item["adjustment_reason"]:
         before = "" if item["points_before_adjustment"] is None else f" ← {item['points_before_adjustment']}"
-        yield line("adjustment", f"{item['points']}{before}  {item['adjustment_reason']}  {item['approved_by']} "
-                   f"{item['approved_on']}")  # fmt: skip
+        told = f"{item['points']}{before}  {item['adjustment_reason']}  {item['approved_by']} {item['approved_on']}"
+        yield "adjustment", told
     for term in item["terms"]:
-        yield line("rule", term[f"rule_{lang}"])
-        yield line("happened", term[f"explanation_{lang}"])
+        yield "rule", term[f"rule_{lang}"]
+        yield "happened", term[f"explanation_{lang}"]
         for reading in term["interpretations"]:
-            yield line("reading", f"{reading[f'question_{lang}']}: {reading[f'option_{lang}']} "
-                       f"({reading['interpretation']}={reading['option']})")  # fmt: skip
+            asked = f"{reading[f'question_{lang}']}: {reading[f'option_{lang}']}"
+            yield "reading", f"{asked} ({reading['interpretation']}={reading['option']})"
         if term["numerator_for_full"] is not None and term["loss"]:
             figure = f"{term[f'indicator_{lang}']} {_plain(term['numerator'])} → {term['numerator_for_full']}"
-            yield line("more", figure)
+            yield "more", figure
         received = term["received"]
         if received["source_file"] and not item["judgements"]:
-            yield line("received", f"{_place(received, lang)}  sha256 {received['sha256'][:12]}")
+            yield "received", f"{_place(received, lang)}  sha256 {received['sha256'][:12]}"
         if received["without_rows_in"]:
-            yield line(
-                "received", label("explain_without_rows", lang).format(files=", ".join(received["without_rows_in"]))
-            )
+            files = ", ".join(received["without_rows_in"])
+            yield "received", label("explain_without_rows", lang).format(files=files)
     for judgement in item["judgements"]:
         told = "  ".join(
             str(judgement[key]) for key in ("assessor", "score", "reason", "evidence", "assessed_on") if judgement[key]
         )
-        yield line("judgement", f"{told}  {_place(judgement, lang)}")
+        yield "judgement", f"{told}  {_place(judgement, lang)}"
 
 
 def _place(row: _Row, lang: Language) -> str:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 #: Where the package lies; the rubric and the reference data lie beside it.
 ROOT = Path(__file__).parents[2]
 MARTS = ROOT / "data" / "marts"
+RUBRICS = ROOT / "rubric"
 
 #: DuckDB's types to those of pandas that keep a missing value apart from every real one. Whatever is not named here,
 #: decimals and dates before all, stays the Python object it is: a score never passes through a binary float.

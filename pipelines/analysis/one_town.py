@@ -21,6 +21,7 @@ from pipelines.analysis.charts import (
     title_of,
     words,
 )
+from pipelines.analysis.explanation import explained_items, how
 from pipelines.analysis.marts import Marts
 from pipelines.errors import Exit, KaoheError
 from pipelines.labels import Language, label
@@ -107,6 +108,18 @@ def within_reach(marts: Marts, town: str, year: int, lang: Language) -> pandas.D
         ORDER BY lost DESC, item, term""",
         [town, year],
     )
+
+
+def reasons(marts: Marts, town: str, year: int, lang: Language) -> pandas.DataFrame:
+    """How every item that lost points came to what it has: clause, rule, figure, reading, received cell; in words."""
+    import pandas
+
+    told = [
+        {"item": item["item"], "title": item[f"title_{lang}"], "what": label(f"explain_{key}", lang), "told": said}
+        for item in explained_items(marts, [town], [year])[town, year]
+        for key, said in how(item, lang)
+    ]
+    return pandas.DataFrame(told, columns=["item", "title", "what", "told"])
 
 
 def peers(marts: Marts, town: str, year: int, most: int = 6) -> pandas.DataFrame:

@@ -93,7 +93,8 @@ def run_notebook(notebook: Path, parameters: Mapping[str, Any]) -> Any:
                 None,
                 parameters=dict(parameters),
                 progress_bar=False,
-                cwd=str(notebook.parent),
+                # Not ``cwd``: papermill moves this whole process there, and notebooks run beside each other.
+                resources={"metadata": {"path": str(notebook.parent)}},
                 # A kernel says on stderr what only concerns itself; what a cell gets wrong arrives as an error.
                 extra_arguments=["--Application.log_level=50"],
                 config=Config(wires),

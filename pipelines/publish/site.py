@@ -20,6 +20,7 @@ from itertools import combinations, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from pipelines.analysis.explanation import explained_items, how
 from pipelines.labels import label
 
 if TYPE_CHECKING:
@@ -363,6 +364,8 @@ class _Site:
             sections = self._by_town("section_score", "year, section", some)
             items = self._by_town("item_score JOIN item_definition USING (item)", "year, position", some, _ITEM)
             sources = self._by_town("term_score", "year, term", some, _SOURCE)
+            explained = explained_items(self.marts, some, self.years)
+            levers = self._by_town("lever", "indicator, lever_no", some)
             figures = self._by_town("indicator_value", "year", some)
             for town_id in some:
                 found = _per_year(sources[town_id])
@@ -373,6 +376,7 @@ class _Site:
                         _per_year(sections[town_id])[score["year"]],
                         _per_year(items[town_id])[score["year"]],
                         found[score["year"]],
+                        explained[town_id, score["year"]],
                     )
                     for score in reversed(scores[town_id])
                 ]
@@ -388,6 +392,8 @@ class _Site:
                     chart=history(scores[town_id], self.bands),
                     indicators=[row for row in indicators if any((row["indicator"], y) in values for y in self.years)],
                     values=values,
+                    levers=levers[town_id],
+                    titles={row["indicator"]: row for row in indicators},
                 )
 
     def _by_town(self, table: str, order: str, ids: Sequence[str], columns: str = "*") -> dict[str, _Rows]:
@@ -397,8 +403,12 @@ class _Site:
             found[row["town_id"]].append(row)
         return found
 
-    def _card(self, score: _Row, areas: _Rows, sections: _Rows, items: _Rows, sources: _Rows) -> _Row:
-        """A town's 评分表 of one year: areas, their sections and items, with where each figure was read."""
+    def _card(self, score: _Row, areas: _Rows, sections: _Rows, items: _Rows, sources: _Rows, explained: _Rows) -> _Row:
+        """A town's 评分表 of one year: areas, sections and items, with how each score came about and from where."""
+        told = {
+            each["item"]: [(key, zh, en) for (key, zh), (_, en) in zip(how(each, "zh"), how(each, "en"), strict=True)]
+            for each in explained
+        }
         where: dict[str, _Rows] = defaultdict(list)
         for source in sources:
             if source["source_file"] and source not in where[source["item"]]:
@@ -406,6 +416,7 @@ class _Site:
         by_section: dict[str, _Rows] = defaultdict(list)
         for item in items:
             item["sources"] = where[item["item"]]
+            item["how"] = told[item["item"]]
             by_section[item["section"]].append(item)
         titled = {row["section"]: row for row in sections}
         parts = []
