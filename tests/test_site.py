@@ -203,9 +203,33 @@ def test_a_town_page_shows_every_item_of_the_marts(site: Path, page: Any, commit
             year,
         )
         card = page.locator(f"#year-{year}")
-        assert (f"{low}–{high}" if total is None else str(total)) in card.locator("summary").text_content()
+        assert (f"{low}–{high}" if total is None else str(total)) in card.locator("> summary").text_content()
         assert card.locator(".warning").count() == (status != "final")
-        assert str(rank or "—") in card.locator("dl").text_content()
+        assert str(rank or "—") in card.locator("> dl").text_content()
+
+
+@with_browser
+def test_a_town_page_explains_down_to_the_cell_and_says_what_would_gain(
+    site: Path, page: Any, committed_run: Run
+) -> None:
+    settings, _ = committed_run
+    (town_id, year, item, file), *_ = _query(
+        settings.marts,
+        "SELECT town_id, year, item, source_file FROM '{marts}/term_score.parquet' WHERE loss > 0 "
+        "AND indicator = 'authentication_rate' AND source_file LIKE '%.xlsx' ORDER BY ALL LIMIT 1",
+    )
+    page.goto((site / "town" / f"{town_id}.html").as_uri())
+    told = page.locator(f"tr.item[data-year='{year}'][data-item='{item}'] details.how").text_content()
+    (sha256, *_), *_ = _query(
+        settings.marts, "SELECT sha256 FROM '{marts}/delivery.parquet' WHERE source_file = ?", file
+    )
+    assert file in told and sha256[:12] in told and "per_point=whole" in told
+    assert re.search(r"已认证人数 [A-Z]+\d+", told)
+    gains = _query(
+        settings.marts, "SELECT explanation_zh, explanation_en FROM '{marts}/lever.parquet' WHERE town_id = ?", town_id
+    )
+    shown = page.locator("section:has(#levers)").text_content() if gains else ""
+    assert all(zh in shown and en in shown for zh, en in gains)
 
 
 @with_browser
