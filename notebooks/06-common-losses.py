@@ -18,9 +18,9 @@
 # Which clauses cost the towns most, whom, whether it got better over the years, and the reasons assessors gave.
 
 # %%
-from pipelines.analysis import losses
-from pipelines.analysis.marts import open_marts
-from pipelines.analysis.tables import table
+from pipelines.analysis import levers, losses
+from pipelines.analysis.marts import RUBRICS, open_marts
+from pipelines.analysis.tables import sentences, table
 
 # %% tags=["parameters"]
 marts_folder = "../data/marts"  # 结果文件夹 published results
@@ -42,6 +42,14 @@ table(losses.losses(marts, year, language), language)
 
 # %%
 losses.losses_of_towns(marts, year, language)
+
+# %% [markdown]
+# ## 哪些改进升等最多 Which changes would lift most towns
+#
+# 各镇街都做同一项改进，由同一套规则重新计分。Every town making the change, scored again by the same rules.
+
+# %%
+sentences(levers.city_in_words(levers.city_levers(marts, RUBRICS, year), language).splitlines()[1:], language)
 
 # %% [markdown]
 # ## 历年 Year by year
