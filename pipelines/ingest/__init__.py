@@ -114,7 +114,9 @@ def _read_sheet(tables: Tables, delivery: Delivery, contract: Contract, sheet: S
     problems = header_problems(delivery, sheet.name, contract, header, town)
     if not problems:
         problems = shared_figures(delivery, contract, sheet, header)
-        tables.add_sheet(delivery, sheet.name, header, _spread(rows, sheet.merged), town)
+        width = max(map(len, top))
+        if not (sheet.delimiter and tables.add_text(delivery, sheet, header, width, town)):
+            tables.add_sheet(delivery, sheet.name, header, _spread(rows, sheet.merged), town)
     return problems
 
 

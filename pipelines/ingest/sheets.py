@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import codecs
+import contextlib
 import csv
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -15,6 +17,8 @@ Row = list[str | None]
 _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 _DELIMITERS = (",", "\t", ";")
 _CHUNK = 1 << 20
+#: What the folders of copies made while reading are called, before a part that no two share.
+ARRIVING = ".arriving-"
 
 
 class UnreadableError(Exception):
@@ -49,12 +53,14 @@ class Sheet:
         rows: in order from the first row of the file or sheet, blank ones included, so that counting gives row numbers.
             A merged area's text stands in its leftmost cell in every row.
         merged: the merged areas.
+        delimiter: what parts the cells of a text file; '' for workbooks.
     """
 
     name: str
     encoding: str
     rows: Iterator[Row]
     merged: tuple[MergedArea, ...] = ()
+    delimiter: str = ""
 
 
 def first_cell(row: Row) -> str | None:
@@ -75,7 +81,43 @@ def open_text(path: Path, score: Callable[[list[Row]], int], searched: int) -> S
         except UnreadableError:
             return []
 
-    return Sheet("", encoding, _rows(path, encoding, max(_DELIMITERS, key=lambda delimiter: score(top(delimiter)))))
+    delimiter = max(_DELIMITERS, key=lambda delimiter: score(top(delimiter)))
+    return Sheet("", encoding, _rows(path, encoding, delimiter), delimiter=delimiter)
+
+
+@contextlib.contextmanager
+def in_utf8(path: Path, encoding: str, aside: Path | None) -> Iterator[Path]:
+    """The text file itself where it is in UTF-8, or else a copy of it that is; the copy lies below ``aside``."""
+    if encoding.startswith("utf-8"):
+        yield path
+        return
+    with tempfile.TemporaryDirectory(prefix=ARRIVING, dir=aside) as folder:
+        copy = Path(folder) / path.name
+        with path.open(encoding=encoding, newline="") as stream, copy.open("w", encoding="utf-8", newline="") as out:
+            while text := stream.read(_CHUNK):
+                out.write(text)
+        yield copy
+
+
+def lines_if_plain(path: Path) -> int | None:
+    """How many lines a text file in UTF-8 has; None where readers may differ over what is a line or a cell.
+
+    They differ over line ends of several kinds in one file, and over spaces before or behind quotes.
+    """
+    lines = returns = pairs = 0
+    last = b""
+    with path.open("rb") as stream:
+        while chunk := stream.read(_CHUNK):
+            lines += chunk.count(b"\n")
+            returns += chunk.count(b"\r")
+            window = last + chunk
+            pairs += window.count(b"\r\n") if returns else 0
+            if b'"' in window and (b' "' in window or b'" ' in window):
+                return None
+            last = chunk[-1:]
+    if returns != pairs or pairs not in (0, lines):
+        return None
+    return lines + (last not in (b"\n", b""))
 
 
 def _rows(path: Path, encoding: str, delimiter: str) -> Iterator[Row]:

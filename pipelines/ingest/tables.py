@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.contracts import Contract
 from pipelines.ingest.header import Header, find_header, plain
-from pipelines.ingest.sheets import UnreadableError, first_cell
-from pipelines.ingest.values import sql_type, squeezed_text, town_key, typed_expression
+from pipelines.ingest.sheets import UnreadableError, first_cell, in_utf8, lines_if_plain
+from pipelines.ingest.values import quoted, sql_type, squeezed_text, town_key, typed_expression
 
 if TYPE_CHECKING:
     import duckdb
 
     from pipelines.ingest.deliveries import Delivery
-    from pipelines.ingest.sheets import Row
+    from pipelines.ingest.sheets import Row, Sheet
 
 _BATCH = 50_000
+#: A longer line is left to the careful reader, which has a bound of its own on one cell.
+_LONGEST_LINE = 1 << 17
+#: All of what Python knows for white space, as a text may hold it.
+_WHITE = "\\t-\\r\\x1c-\\x20\\x85\\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 
 _TOTAL = "^(全市|全区|本级|本镇|本街道|各镇街)?(合计|总计|累计):?$"
 #: What is subtotalled is named shortly; a longer text that ends so may be a title.
@@ -39,6 +45,7 @@ _FILE = {"source_file": "VARCHAR", "source": "VARCHAR", "year": "INTEGER", "sha2
 _SHEET = {"source_file": "VARCHAR", "source_sheet": "VARCHAR", "header_row": "INTEGER", "rows_read": "BIGINT"}
 _COLUMN = {"source_file": "VARCHAR", "source_sheet": "VARCHAR", "field": "VARCHAR", "position": "INTEGER",
            "header": "VARCHAR"}  # fmt: skip
+_ROW = {"source_file": "VARCHAR", "source_sheet": "VARCHAR", "source_row": "BIGINT", "row_kind": "VARCHAR"}
 #: What is known of each row before it is classified. header_row: NULL in a sheet that only explains; first_cell: the
 #: first that is not blank; beyond: the first that is not blank to the right of the header of a text file.
 _RECEIVED = {"source_file": "VARCHAR", "source_sheet": "VARCHAR", "source_row": "BIGINT", "header_row": "INTEGER",
@@ -55,10 +62,9 @@ class Tables:
         self._files: list[tuple[Any, ...]] = []
         self._sheets: list[tuple[Any, ...]] = []
         self._columns: list[tuple[Any, ...]] = []
+        self._beyond: list[tuple[str, int, str]] = []
         for contract in contracts.values():
-            connection.execute(
-                f"CREATE OR REPLACE TEMP TABLE received_{contract.name} ({_defined(_received(contract))})"
-            )
+            connection.execute(f"CREATE OR REPLACE TABLE raw_{contract.name} ({_defined(_ROW | _fields(contract))})")
 
     def add_file(self, delivery: Delivery, encoding: str) -> None:
         """Record a file; ``encoding`` is '' for workbooks and Parquet."""
@@ -76,7 +82,7 @@ class Tables:
         """Record every row of a sheet; ``town`` fills the town column where the sheet has none."""
         self._add_columns(delivery, sheet, header)
         source = delivery.source
-        told = self._told(delivery, header, town)
+        told = [(header.columns.get(name), text) for name, text in self._elsewhere(delivery, town).items()]
         heading = [(at, plain(text)) for at, text in header.written.items()]
         end = header.width if not sheet else None
         number = 0
@@ -90,6 +96,61 @@ class Tables:
             cells = [text if at is None else row[at] if at < width else None for at, text in told]
             self._wait(source, (delivery.name, sheet, number, header.row, is_header, first, beyond, *cells))
         self._sheets.append((delivery.name, sheet, header.row, number))
+
+    def add_text(self, delivery: Delivery, sheet: Sheet, header: Header, width: int, town: str | None) -> bool:
+        """Record every row of a text file without bringing it into Python; False, and nothing is, where it cannot be.
+
+        The database must find one row in each line, or its rows would not be numbered as a person counts them. A file
+        with blank lines, line breaks within quotes, rows of more than ``width`` cells or errors is for ``add_sheet``.
+        """
+        import duckdb
+
+        with in_utf8(delivery.path, sheet.encoding, self._folder()) as path:
+            lines = lines_if_plain(path)
+            if lines is None:
+                return False
+            columns = ", ".join(f"'c{at}': 'VARCHAR'" for at in range(width))
+            try:
+                self._connection.execute(f"""
+                    CREATE OR REPLACE TEMP TABLE lines AS SELECT * FROM read_csv(
+                        {quoted(str(path))}, columns = {{{columns}}}, auto_detect = FALSE, header = FALSE,
+                        delim = {quoted(sheet.delimiter)}, quote = '"', escape = '"', null_padding = TRUE,
+                        max_line_size = {_LONGEST_LINE})""")
+            except duckdb.OperationalError:
+                # Memory or disk: no other reader would do better.
+                raise
+            except duckdb.Error:
+                return False
+        try:
+            counted = "SELECT count(*), min(rowid), max(rowid) FROM lines"
+            if self._connection.execute(counted).fetchall() != [(lines, 0, lines - 1)]:
+                return False
+            place = (
+                f"1 + rowid AS source_row, {header.row} AS header_row, {self._is_header(header)} AS is_header, "
+                f"{_first_cell(f'c{at}' for at in range(width))} AS first_cell, "
+                f"{_first_cell(f'c{at}' for at in range(header.width, width))} AS beyond"
+            )
+            texts = {at: f"c{at}" for at in header.columns.values()}
+            self._keep_table(delivery, "lines", place, header, texts, town)
+        finally:
+            self._connection.execute("DROP TABLE lines")
+        self._add_columns(delivery, "", header)
+        self._sheets.append((delivery.name, "", header.row, lines))
+        return True
+
+    def _is_header(self, header: Header) -> str:
+        """SQL condition: a row of the table ``lines`` is the header, which may stand in a file more than once."""
+        heading = [(at, plain(text)) for at, text in header.written.items()]
+        # A cell that begins with a digit is no header that does not, so few rows remain to be compared.
+        tests = [f"(c{at} < '0' OR c{at} >= ':')" for at, text in heading if text and text[0] not in "0123456789"]
+        cells = ", ".join(f"c{at}" for at, _ in heading)
+        alike = f"SELECT rowid, {cells} FROM lines WHERE {' AND '.join(tests) or 'TRUE'}"
+        rows = [
+            str(row)
+            for row, *texts in self._connection.execute(alike).fetchall()
+            if all(plain(cell or "") == text for cell, (_, text) in zip(texts, heading, strict=True))
+        ]
+        return f"rowid IN ({', '.join(rows)})"
 
     def parquet_header(self, delivery: Delivery) -> Header | None:
         """The column names of a Parquet file as a header. Raises UnreadableError."""
@@ -110,29 +171,23 @@ class Tables:
     def add_parquet(self, delivery: Delivery, header: Header, town: str | None) -> None:
         """Record every row of a Parquet file without bringing it into Python; its rows count from 1."""
         self._add_columns(delivery, "", header)
+        table = f"read_parquet({quoted(str(delivery.path))}, file_row_number = TRUE)"
         texts = {at: f"CAST({_name(name)} AS VARCHAR)" for at, name in header.written.items()}
-        told = self._told(delivery, header, town)
-        cells = [texts[at] if at is not None else "?" for at, _ in told]
-        given = [text for at, text in told if at is None]
-        first = ", ".join(f"nullif(trim({text}), '')" for text in texts.values())
-        self._connection.execute(
-            f"INSERT INTO received_{delivery.source} "
-            f"SELECT ?, '', 1 + file_row_number, 0, FALSE, coalesce({first}), NULL, {', '.join(cells)} "
-            "FROM read_parquet(?, file_row_number = TRUE)",
-            [delivery.name, *given, str(delivery.path)],
+        place = (
+            "1 + file_row_number AS source_row, 0 AS header_row, FALSE AS is_header, "
+            f"{_first_cell(texts.values())} AS first_cell, CAST(NULL AS VARCHAR) AS beyond"
         )
-        rows = self._connection.execute("SELECT count(*) FROM read_parquet(?)", [str(delivery.path)]).fetchall()
+        self._keep_table(delivery, table, place, header, texts, town)
+        rows = self._connection.execute(f"SELECT count(*) FROM {table}").fetchall()
         self._sheets.append((delivery.name, "", 0, rows[0][0]))
 
     def finish(self) -> None:
-        """Write what is still waiting, classify every row, type the fields and resolve the towns."""
+        """Write what is still waiting, type the fields and resolve the towns."""
         for source in self._waiting:
             self._write(source)
         self._create("delivery_file", _FILE, self._files)
         self._create("delivery_sheet", _SHEET, self._sheets)
         self._create("delivery_column", _COLUMN, self._columns)
-        for contract in self._contracts.values():
-            self._classify(contract)
         self._type(self._contracts["towns"])
         self._register()
         for contract in self._contracts.values():
@@ -141,21 +196,19 @@ class Tables:
 
     def rows_beyond_header(self) -> list[tuple[str, int, str]]:
         """File, row and text of every data row of a text file that goes on to the right of the header; after finish."""
-        return [
-            row
-            for contract in self._contracts.values()
-            for row in self._connection.execute(
-                f"SELECT source_file, source_row, beyond FROM received_{contract.name} "
-                f"INNER JOIN raw_{contract.name} USING (source_file, source_sheet, source_row) "
-                "WHERE beyond IS NOT NULL AND row_kind IN ('data', 'total', 'subtotal') ORDER BY ALL"
-            ).fetchall()
-        ]
+        return sorted(self._beyond)
 
-    def _told(self, delivery: Delivery, header: Header, town: str | None) -> list[tuple[int | None, str | None]]:
-        """For each field its column, or what the folder, sheet or file name says in its place."""
+    def _folder(self) -> Path | None:
+        """The folder the warehouse lies in; None where it is in memory."""
+        query = "SELECT path FROM duckdb_databases() WHERE database_name = current_database()"
+        path = self._connection.execute(query).fetchall()[0][0]
+        return Path(path).parent if path else None
+
+    def _elsewhere(self, delivery: Delivery, town: str | None) -> dict[str, str | None]:
+        """For each field what the folder, sheet or file name says where no column does."""
         contract = self._contracts[delivery.source]
-        elsewhere = {"year": str(delivery.year) if delivery.year else None, contract.town_field: town}
-        return [(header.columns.get(field.name), elsewhere.get(field.name)) for field in contract.fields]
+        told = {"year": str(delivery.year) if delivery.year else None, contract.town_field: town}
+        return {field.name: told.get(field.name) for field in contract.fields}
 
     def _add_columns(self, delivery: Delivery, sheet: str, header: Header) -> None:
         fields = {at: name for name, at in header.columns.items()}
@@ -168,17 +221,22 @@ class Tables:
             self._write(source)
 
     def _write(self, source: str) -> None:
-        self._insert(f"received_{source}", list(_received(self._contracts[source]).items()), self._waiting[source])
-        self._waiting[source].clear()
+        rows = self._waiting[source]
+        if rows:
+            contract = self._contracts[source]
+            with self._arriving(_received(contract), rows):
+                self._keep(contract, "SELECT * FROM arriving", [])
+            rows.clear()
 
     def _create(self, table: str, columns: Mapping[str, str], rows: list[tuple[Any, ...]]) -> None:
         self._connection.execute(f"CREATE OR REPLACE TABLE {table} ({_defined(columns)})")
-        self._insert(table, list(columns.items()), rows)
+        if rows:
+            with self._arriving(columns, rows):
+                self._connection.execute(f"INSERT INTO {table} SELECT * FROM arriving")
 
-    def _insert(self, table: str, columns: list[tuple[str, str]], rows: list[tuple[Any, ...]]) -> None:
-        """Hand rows to the database as Arrow columns; row-wise inserts would be slower by two orders."""
-        if not rows:
-            return
+    @contextlib.contextmanager
+    def _arriving(self, columns: Mapping[str, str], rows: list[tuple[Any, ...]]) -> Iterator[None]:
+        """Let the database read rows as the table ``arriving``; row-wise inserts would be slower by two orders."""
         import pyarrow
 
         types = {
@@ -189,14 +247,34 @@ class Tables:
         }
         arrays = [
             pyarrow.array(values, type=types[kind])
-            for (_, kind), values in zip(columns, zip(*rows, strict=True), strict=True)
+            for kind, values in zip(columns.values(), zip(*rows, strict=True), strict=True)
         ]
-        self._connection.register("arriving", pyarrow.table(arrays, names=[name for name, _ in columns]))
-        self._connection.execute(f'INSERT INTO "{table}" SELECT * FROM arriving')
+        self._connection.register("arriving", pyarrow.table(arrays, names=list(columns)))
+        yield
         self._connection.unregister("arriving")
 
-    def _classify(self, contract: Contract) -> None:
-        """raw_<source>: every row with its kind. A row that is merely odd is data, for the gate to judge."""
+    def _keep_table(
+        self, delivery: Delivery, table: str, place: str, header: Header, texts: Mapping[int, str], town: str | None
+    ) -> None:
+        """Record the rows of a ``table`` of the database. ``texts``: position → SQL for the text of the cell there."""
+        cells, given = [], []
+        for name, text in self._elsewhere(delivery, town).items():
+            if name in header.columns:
+                cells.append(f'{texts[header.columns[name]]} AS "{name}"')
+            else:
+                cells.append(f'CAST(? AS VARCHAR) AS "{name}"')
+                given.append(text)
+        self._keep(
+            self._contracts[delivery.source],
+            f"SELECT CAST(? AS VARCHAR) AS source_file, '' AS source_sheet, {place}, {', '.join(cells)} FROM {table}",
+            [delivery.name, *given],
+        )
+
+    def _keep(self, contract: Contract, received: str, parameters: list[str | None]) -> None:
+        """Classify the rows that the query ``received`` gives and put them into raw_<source>.
+
+        A row that is merely odd is data, for the gate to judge.
+        """
         keys = [contract.field(name) for name in contract.primary_key]
         told = ["first_cell", *(f'"{key.name}"' for key in keys if key.type in ("string", "integer", "year"))]
         # Few rows say 计 anywhere; only these are looked at more closely.
@@ -209,23 +287,28 @@ class Tables:
             return f"{mentions_sum} AND ({matches})"
 
         first = squeezed_text("first_cell")
-        self._connection.execute(f"""
-            CREATE OR REPLACE TABLE raw_{contract.name} AS
-            SELECT
-                source_file, source_sheet, source_row,
-                CASE
-                    WHEN first_cell IS NULL THEN 'blank'
-                    WHEN header_row IS NULL THEN 'note'
-                    WHEN source_row < header_row THEN 'title'
-                    WHEN is_header THEN 'header'
-                    WHEN {any_is(_TOTAL)} THEN 'total'
-                    WHEN {any_is(_SUBTOTAL)} THEN 'subtotal'
-                    WHEN regexp_matches({first}, '{_NOTE}') THEN 'note'
-                    WHEN regexp_matches({first}, '{_LIKELY_NOTE}') AND ({names_nothing}) THEN 'note'
-                    ELSE 'data'
-                END AS row_kind,
-                {fields}
-            FROM received_{contract.name}""")
+        kind = f"""
+            CASE
+                WHEN first_cell IS NULL THEN 'blank'
+                WHEN header_row IS NULL THEN 'note'
+                WHEN source_row < header_row THEN 'title'
+                WHEN is_header THEN 'header'
+                WHEN {any_is(_TOTAL)} THEN 'total'
+                WHEN {any_is(_SUBTOTAL)} THEN 'subtotal'
+                WHEN regexp_matches({first}, '{_NOTE}') THEN 'note'
+                WHEN regexp_matches({first}, '{_LIKELY_NOTE}') AND ({names_nothing}) THEN 'note'
+                ELSE 'data'
+            END"""
+        self._connection.execute(
+            f"INSERT INTO raw_{contract.name} "
+            f"SELECT source_file, source_sheet, source_row, {kind} AS row_kind, {fields} FROM ({received})",
+            parameters,
+        )
+        self._beyond += self._connection.execute(
+            f"SELECT source_file, source_row, beyond FROM ({received}) "
+            f"WHERE beyond IS NOT NULL AND {kind} IN ('data', 'total', 'subtotal')",
+            parameters,
+        ).fetchall()
 
     def _type(self, contract: Contract) -> None:
         """typed_<source>: data and total rows with every field parsed, and the town resolved."""
@@ -274,7 +357,24 @@ class Tables:
 
 
 def _received(contract: Contract) -> dict[str, str]:
-    return _RECEIVED | {field.name: "VARCHAR" for field in contract.fields}
+    return _RECEIVED | _fields(contract)
+
+
+def _fields(contract: Contract) -> dict[str, str]:
+    return {field.name: "VARCHAR" for field in contract.fields}
+
+
+def _first_cell(texts: Iterable[str]) -> str:
+    """SQL for the first of ``texts`` (SQL expressions) that holds more than white space."""
+    told = ", ".join(f"CASE WHEN {_holds_text(text)} THEN {text} END" for text in texts)
+    return f"coalesce({told}, NULL)" if told else "CAST(NULL AS VARCHAR)"
+
+
+def _holds_text(text: str) -> str:
+    """SQL condition: ``text`` is more than white space. Its first character nearly always says so."""
+    return (
+        f"(({text} >= '!' AND {text} < chr(127)) OR {text} >= '\u3001' OR NOT regexp_full_match({text}, '[{_WHITE}]*'))"
+    )
 
 
 def _defined(columns: Mapping[str, str]) -> str:
