@@ -16,11 +16,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipelines import ingest as ingest_module
 from pipelines.contracts import Contract, load_contracts
 from pipelines.errors import Exit, KaoheError, Problem
 from pipelines.ingest import ingest, tables
 from pipelines.ingest.deliveries import discover
 from pipelines.ingest.header import WRITTEN_UNITS, find_header, plain
+from pipelines.ingest.sheets import UnreadableError
 from pipelines.ingest.workbook import open_workbook
 from pipelines.places import place
 
@@ -198,6 +200,59 @@ def test_no_row_is_lost_whatever_it_holds(
     assert rows(connection, "SELECT count(*) FROM raw_pension_renewal WHERE row_kind = 'blank'") == [
         above + sum(is_blank) + (above == 0)
     ]
+
+
+PIECES = st.sampled_from(
+    [",", ",", ",", "\n", "\n", "\r\n", "\r", '"', '""', ' "', '" ', " ", "\t", ";", "\u3000", "\x1c", "\u2028", "\x00",
+     "合计", "新丰镇", "是", "1,234", "年度", "\ufeff", "\\", "#", "'", "é", "\U00020000",
+     "年度,镇街,宣传橱窗,工作简报",
+     "\n 年　度 ,镇街,宣传橱窗,工作简报\n", "\n2013,新丰镇,有,无\n", '\n"2013","新丰镇","有","无"\n']
+)  # fmt: skip
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    pieces=st.lists(PIECES, max_size=25),
+    above=st.sampled_from(["", "标题\n", "\n", "标题,,,,,\n", '"标\n题"\r\n']),
+    end=st.sampled_from(["\n", "\r\n"]),
+    encoding=st.sampled_from(["utf-8", "utf-8-sig", "gb18030", "utf-16"]),
+)
+def test_the_database_and_the_careful_reader_read_a_text_alike(
+    tmp_path_factory: pytest.TempPathFactory, pieces: list[str], above: str, end: str, encoding: str
+) -> None:
+    folder = tmp_path_factory.mktemp("raw")
+    write_csv(folder / "2013/publicity.csv", f"{above}年度,镇街,宣传橱窗,工作简报{end}{''.join(pieces)}", encoding)
+    assert made_of(folder) == made_of(folder, careful=True)
+
+
+def made_of(raw: Path, careful: bool = False) -> Any:
+    """What is read of the one text file in ``raw``, or why it is not, with or without the help of the database."""
+    connection = duckdb.connect()
+    collected = tables.Tables(connection, {"publicity": CONTRACTS["publicity"]})
+    ((delivery,), _) = discover(raw, CONTRACTS)
+    with pytest.MonkeyPatch.context() as patch:
+        if careful:
+            patch.setattr(tables.Tables, "add_text", lambda *_: False)
+        patch.setattr(tables, "_SMALL", 0)
+        try:
+            problems = ingest_module._read(collected, delivery, CONTRACTS["publicity"])
+        except UnreadableError as error:
+            return error.en
+    collected._write("publicity")
+    read = connection.execute("FROM raw_publicity").fetchall()
+    return problems, collected.rows_beyond_header(), collected._sheets, collected._columns, read
+
+
+def test_most_files_of_offices_are_read_by_the_database(raw: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or the test above would hold the careful reader against itself."""
+    monkeypatch.delattr(tables.Tables, "add_sheet")
+    monkeypatch.setattr(tables, "_SMALL", 0)
+    for encoding in ("utf-8", "utf-8-sig", "gb18030", "utf-16"):
+        for end in ("\n", "\r\n"):
+            (raw / "towns.csv").write_text(REGISTER, encoding=encoding)
+            text = f'表\n单位：人\n{RENEWAL}\n2013,新丰镇,"1,200",1150,100,98\n合计,,"1,200"\n注：无,,\n'
+            write_csv(raw / "2013/pension_renewal.csv", text.replace("\n", end), encoding)
+            assert rows(read(raw), "SELECT due FROM typed_pension_renewal WHERE row_kind = 'data'") == [1200]
 
 
 # Workbooks

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from pipelines.ingest.sheets import Row, Sheet
 
 _BATCH = 50_000
+#: Up to so many bytes, planning a query for a file takes the database longer than Python takes to read it.
+_SMALL = 1 << 20
 #: A longer line is left to the careful reader, which has a bound of its own on one cell.
 _LONGEST_LINE = 1 << 17
 #: All of what Python knows for white space, as a text may hold it.
@@ -101,10 +103,13 @@ class Tables:
         """Record every row of a text file without bringing it into Python; False, and nothing is, where it cannot be.
 
         The database must find one row in each line, or its rows would not be numbered as a person counts them. A file
-        with blank lines, line breaks within quotes, rows of more than ``width`` cells or errors is for ``add_sheet``.
+        with blank lines, line breaks within quotes, rows of more than ``width`` cells or errors is for ``add_sheet``,
+        and so is a small one.
         """
         import duckdb
 
+        if delivery.size < _SMALL:
+            return False
         with in_utf8(delivery.path, sheet.encoding, self._folder()) as path:
             lines = lines_if_plain(path)
             if lines is None:
@@ -131,7 +136,7 @@ class Tables:
                 f"{_first_cell(f'c{at}' for at in range(header.width, width))} AS beyond"
             )
             texts = {at: f"c{at}" for at in header.columns.values()}
-            self._keep_table(delivery, "lines", place, header, texts, town)
+            self._keep_table(delivery, "lines", place, header, texts, town, has_beyond=width > header.width)
         finally:
             self._connection.execute("DROP TABLE lines")
         self._add_columns(delivery, "", header)
@@ -175,9 +180,9 @@ class Tables:
         texts = {at: f"CAST({_name(name)} AS VARCHAR)" for at, name in header.written.items()}
         place = (
             "1 + file_row_number AS source_row, 0 AS header_row, FALSE AS is_header, "
-            f"{_first_cell(texts.values())} AS first_cell, CAST(NULL AS VARCHAR) AS beyond"
+            f"{_first_cell(texts.values())} AS first_cell"
         )
-        self._keep_table(delivery, table, place, header, texts, town)
+        self._keep_table(delivery, table, place, header, texts, town, has_beyond=False)
         rows = self._connection.execute(f"SELECT count(*) FROM {table}").fetchall()
         self._sheets.append((delivery.name, "", 0, rows[0][0]))
 
@@ -224,8 +229,10 @@ class Tables:
         rows = self._waiting[source]
         if rows:
             contract = self._contracts[source]
+            beyond = list(_RECEIVED).index("beyond")
+            has_beyond = any(row[beyond] for row in rows)
             with self._arriving(_received(contract), rows):
-                self._keep(contract, "SELECT * FROM arriving", [])
+                self._keep(contract, "SELECT * FROM arriving", [], has_beyond)
             rows.clear()
 
     def _create(self, table: str, columns: Mapping[str, str], rows: list[tuple[Any, ...]]) -> None:
@@ -254,7 +261,14 @@ class Tables:
         self._connection.unregister("arriving")
 
     def _keep_table(
-        self, delivery: Delivery, table: str, place: str, header: Header, texts: Mapping[int, str], town: str | None
+        self,
+        delivery: Delivery,
+        table: str,
+        place: str,
+        header: Header,
+        texts: Mapping[int, str],
+        town: str | None,
+        has_beyond: bool,
     ) -> None:
         """Record the rows of a ``table`` of the database. ``texts``: position → SQL for the text of the cell there."""
         cells, given = [], []
@@ -268,9 +282,10 @@ class Tables:
             self._contracts[delivery.source],
             f"SELECT CAST(? AS VARCHAR) AS source_file, '' AS source_sheet, {place}, {', '.join(cells)} FROM {table}",
             [delivery.name, *given],
+            has_beyond,
         )
 
-    def _keep(self, contract: Contract, received: str, parameters: list[str | None]) -> None:
+    def _keep(self, contract: Contract, received: str, parameters: list[str | None], has_beyond: bool) -> None:
         """Classify the rows that the query ``received`` gives and put them into raw_<source>.
 
         A row that is merely odd is data, for the gate to judge.
@@ -304,11 +319,12 @@ class Tables:
             f"SELECT source_file, source_sheet, source_row, {kind} AS row_kind, {fields} FROM ({received})",
             parameters,
         )
-        self._beyond += self._connection.execute(
-            f"SELECT source_file, source_row, beyond FROM ({received}) "
-            f"WHERE beyond IS NOT NULL AND {kind} IN ('data', 'total', 'subtotal')",
-            parameters,
-        ).fetchall()
+        if has_beyond:
+            self._beyond += self._connection.execute(
+                f"SELECT source_file, source_row, beyond FROM ({received}) "
+                f"WHERE beyond IS NOT NULL AND {kind} IN ('data', 'total', 'subtotal')",
+                parameters,
+            ).fetchall()
 
     def _type(self, contract: Contract) -> None:
         """typed_<source>: data and total rows with every field parsed, and the town resolved."""
