@@ -91,6 +91,13 @@ def demo(
     seed: Annotated[int, typer.Option(help="随机种子 seed.")] = 2013,
     years: Annotated[str, typer.Option(help="年度，如 2013-2017 first and last year.")] = "2013-2017",
     towns: Annotated[int, typer.Option(min=3, help="镇街数 number of towns.")] = 22,
+    file_format: Annotated[
+        str, typer.Option("--format", help="全部写成 csv 或 parquet，不分样式 all plainly in csv or parquet.")
+    ] = "",
+    person_level: Annotated[
+        int,
+        typer.Option(help="个人缴费笔数，另附银行到账 contributions of single persons, and what the bank received."),
+    ] = 0,
 ) -> int:
     """生成虚构城市的合成报送文件 write synthetic deliveries of a fictional city."""
     from pipelines.demo import write_demo
@@ -98,7 +105,8 @@ def demo(
     first, _, last = years.partition("-")
     if not (first.isdigit() and (last or first).isdigit()):
         raise typer.BadParameter(f"{years!r}: 2013 or 2013-2017", param_hint="--years")
-    write_demo(raw, seed, tuple(range(int(first), int(last or first) + 1)), towns, _Progress("zh").detail)
+    span = tuple(range(int(first), int(last or first) + 1))
+    write_demo(raw, seed, span, towns, _Progress("zh").detail, file_format, person_level)
     return Exit.DONE
 
 

@@ -1,7 +1,7 @@
 """Synthetic deliveries of a fictional city, so that there is something to grade; every row grows from one seed.
 
 ``draws.sql`` is how chance is drawn, ``unit.sql`` the city, ``town_year.sql`` its units in one year, and ``sources/``
-holds one SELECT for each source, with the column names of its contract.
+holds one SELECT for each source, with the column names of its contract; ``persons/`` those of single persons.
 """
 
 from __future__ import annotations
@@ -24,10 +24,14 @@ if TYPE_CHECKING:
 __all__ = ["write_demo"]
 
 FOLDER = Path(__file__).parent
-#: Up to here files are styled as offices style them; a larger city is written as plain CSV.
+#: Up to here files are styled as offices style them; a larger city is written plainly.
 STYLED_TOWNS = 100
+FORMATS = ("csv", "parquet")
+PERSONS = (FOLDER / "persons" / "bank_receipts.sql", FOLDER / "persons" / "contributions.sql")
 #: The fictional city has names and codes for this many units.
 MOST_TOWNS = 36**3
+#: A district has identity numbers for so many payers in each of its towns.
+MOST_PAYERS = 1_000_000
 
 
 def write_demo(
@@ -36,14 +40,23 @@ def write_demo(
     years: tuple[int, ...] = (2013, 2014, 2015, 2016, 2017),
     towns: int = 22,
     report: Callable[[str], None] = lambda _: None,
+    file_format: str = "",
+    person_level: int = 0,
 ) -> None:
     """Write ``towns.csv``, ``<year>/<source>.csv`` or ``.xlsx`` and a README.md into ``folder``.
 
+    ``file_format``, one of ``FORMATS``, writes every delivery plainly in it; ``person_level`` is how many contributions
+    of single persons there are in all years, with what the bank received of them: always Parquet.
     The same arguments give the same bytes. ``report`` hears of each year. An earlier demo in ``folder`` is replaced
     while nothing in it has changed; where anything else lies, KaoheError (usage), since deliveries are evidence.
     """
     if not years or not 0 < towns <= MOST_TOWNS:
         raise KaoheError(Exit.USAGE, f"--years: 至少一年 one year at least; --towns: 1–{MOST_TOWNS}")
+    if file_format not in ("", *FORMATS):
+        raise KaoheError(Exit.USAGE, f"--format: {' / '.join(FORMATS)}")
+    most = MOST_PAYERS * len(years) * towns
+    if not 0 <= person_level <= most:
+        raise KaoheError(Exit.USAGE, f"--person-level: 0–{most}")
     earlier = _files(folder)
     if earlier and not _is_untouched_demo(folder):
         raise KaoheError(
@@ -56,8 +69,11 @@ def write_demo(
     with tempfile.TemporaryDirectory(prefix=".demo-", dir=folder.parent) as name:
         aside = Path(name) / "raw"
         aside.mkdir()
-        _write_deliveries(aside, seed, sorted(years), towns, report)
-        (aside / "README.md").write_text(_readme(aside, seed, sorted(years), towns), encoding="utf-8")
+        _write_deliveries(aside, seed, sorted(years), towns, report, file_format, person_level)
+        command = f"kaohe demo --seed {seed} --years {min(years)}-{max(years)} --towns {towns}"
+        command += f" --format {file_format}" if file_format else ""
+        command += f" --person-level {person_level}" if person_level else ""
+        (aside / "README.md").write_text(_readme(aside, command, seed, sorted(years), towns), encoding="utf-8")
         for path in earlier:
             path.unlink()
         shutil.copytree(aside, folder, dirs_exist_ok=True, copy_function=shutil.move)
@@ -66,7 +82,15 @@ def write_demo(
                 path.rmdir()
 
 
-def _write_deliveries(folder: Path, seed: int, years: Sequence[int], towns: int, report: Callable[[str], None]) -> None:
+def _write_deliveries(
+    folder: Path,
+    seed: int,
+    years: Sequence[int],
+    towns: int,
+    report: Callable[[str], None],
+    file_format: str,
+    person_level: int,
+) -> None:
     import duckdb
 
     variables = {
@@ -75,24 +99,27 @@ def _write_deliveries(folder: Path, seed: int, years: Sequence[int], towns: int,
         "first_year": years[0],
         "last_year": years[-1],
         "renamed_in": years[len(years) // 2],
+        "payers": person_level // len(years),
     }
     imprint = f"合成数据（synthetic data），由 kaohe demo 以种子 {seed} 生成，不涉及任何真实单位。"
     sources = [path.stem for path in sorted((FOLDER / "sources").glob("*.sql")) if path.stem != "towns"]
 
     def style_of(source: str, elapsed: int) -> Style | None:
         styles = STYLES[source]
-        return styles[elapsed % len(styles)] if towns <= STYLED_TOWNS else None
+        return styles[elapsed % len(styles)] if towns <= STYLED_TOWNS and not file_format else None
 
     with duckdb.connect() as connection, ThreadPoolExecutor() as pool:
         for name, value in variables.items():
             connection.execute(f"SET VARIABLE {name} = {value}")
         connection.execute(_sql("draws"))
         connection.execute(f"CREATE TABLE unit AS {_sql('unit')}")
-        _write(connection, folder / "towns", style_of("towns", 0), "", imprint)
+        connection.execute(_sql("persons/digits"))
+        _write(connection, folder / "towns", style_of("towns", 0), "", imprint, file_format or "csv")
         for elapsed, year in enumerate(years):
             report(f"{year} …")
             connection.execute(f"SET VARIABLE year = {year}")
             connection.execute(f"CREATE OR REPLACE TABLE town_year AS {_sql('town_year')}")
+            connection.execute(f"CREATE OR REPLACE VIEW payment AS {_sql('persons/payment')}")
             (folder / str(year)).mkdir()
             # One core writes a file, so several files are written at a time.
             writing = [
@@ -103,29 +130,50 @@ def _write_deliveries(folder: Path, seed: int, years: Sequence[int], towns: int,
                     style_of(source, elapsed),
                     f"{year}年度",
                     imprint,
+                    file_format or "csv",
                 )
                 for source in sources
             ]
+            if person_level:
+                writing += [
+                    pool.submit(_write_plainly, connection.cursor(), folder / str(year) / path.stem, query, "parquet")
+                    for path in PERSONS
+                    for query in [path.read_text(encoding="utf-8")]
+                ]
             for each in writing:
                 each.result()
 
 
-def _write(connection: duckdb.DuckDBPyConnection, stem: Path, style: Style | None, period: str, imprint: str) -> None:
-    """Write the source ``stem`` is named after: in a style, or as CSV in UTF-8 straight from the database.
+def _write(
+    connection: duckdb.DuckDBPyConnection,
+    stem: Path,
+    style: Style | None,
+    period: str,
+    imprint: str,
+    file_format: str,
+) -> None:
+    """Write the source ``stem`` is named after: in a style, or plainly.
 
     A source in a style that has no rows in the year is not delivered.
     """
-    contract = load_contracts()[stem.name]
     query = _sql(f"sources/{stem.name}")
-    columns = [row[0] for row in connection.execute(f"DESCRIBE {query}").fetchall()]
     if style is None:
-        headed = ", ".join(f'"{name}" AS "{contract.field(name).title}"' for name in columns)
-        path = str(stem.with_suffix(".csv")).replace("'", "''")
-        connection.execute(f"COPY (SELECT {headed} FROM ({query})) TO '{path}' (FORMAT csv, HEADER)")
+        _write_plainly(connection, stem, query, file_format)
     elif rows := connection.execute(query).fetchall():
+        columns = [row[0] for row in connection.execute(f"DESCRIBE {query}").fetchall()]
         described = connection.execute("SELECT town_name, town_code, short_name, kind, district FROM unit").fetchall()
         units = {name: Unit(*more) for name, *more in described}
+        contract = load_contracts()[stem.name]
         write_as_offices_do(stem, contract, columns, rows, Office(style, units, period, imprint))
+
+
+def _write_plainly(connection: duckdb.DuckDBPyConnection, stem: Path, query: str, file_format: str) -> None:
+    """Write what ``query`` gives of the source ``stem`` is named after straight from the database."""
+    contract = load_contracts()[stem.name]
+    columns = [row[0] for row in connection.execute(f"DESCRIBE {query}").fetchall()]
+    headed = ", ".join(f'"{name}" AS "{contract.field(name).title}"' for name in columns)
+    path = str(stem.with_suffix(f".{file_format}")).replace("'", "''")
+    connection.execute(f"COPY (SELECT {headed} FROM ({query})) TO '{path}' (FORMAT {file_format})")
 
 
 def _sql(name: str) -> str:
@@ -154,9 +202,8 @@ def _is_untouched_demo(folder: Path) -> bool:
     return readme.is_file() and _fingerprint(folder) in readme.read_text(encoding="utf-8")
 
 
-def _readme(folder: Path, seed: int, years: Sequence[int], towns: int) -> str:
+def _readme(folder: Path, command: str, seed: int, years: Sequence[int], towns: int) -> str:
     span = f"{years[0]}–{years[-1]}"
-    command = f"kaohe demo --seed {seed} --years {years[0]}-{years[-1]} --towns {towns}"
     return f"""\
 # 合成数据 Synthetic data
 

@@ -6,6 +6,7 @@ WITH this_year AS (
     SELECT
         unit.number,
         unit.town_name,
+        unit.town_code,
         unit.is_street,
         unit.key AS unit_key,
         getvariable('year') AS year,
@@ -33,6 +34,8 @@ SELECT
     share(residents, if(is_street, 900, 2600) + draw(unit_key, 'participants', 200)) AS participants,
     share(residents, if(is_street, 600, 1500) + draw(unit_key, 'recipients', 100) + 40 * elapsed) AS recipients,
     share(residents, if(is_street, 160, 80) + draw(unit_key, 'employers', 20)) AS employers,
+    getvariable('payers') // getvariable('towns') + if(number < getvariable('payers') % getvariable('towns'), 1, 0)
+        AS payers,
     share(residents, if(is_street, 1500, 500) + draw(unit_key, 'retirees', 100) + 30 * elapsed) AS retirees
 FROM levelled
 ORDER BY number
