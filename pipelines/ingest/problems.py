@@ -138,15 +138,45 @@ def beyond_header(file: str, row: int, text: str) -> Problem:
     )
 
 
+def cut_short(file: str, row: int) -> Problem:
+    """The last row of a text file breaks off."""
+    return Problem(
+        file=file,
+        cell=place(file, row),
+        rule="cut_short",
+        message_zh="文件在此行中断：列数不足，行末没有换行",
+        message_en="the file breaks off in this row: cells are absent, and the line has no end",
+        remedy_zh="多为复制或导出中断，请重新导出后报送；数据完整的，请补齐此行的列",
+        remedy_en="copying or exporting it often broke off: send it anew; if all is there, fill the row's columns",
+    )
+
+
 def unreadable(delivery: Delivery, error: UnreadableError) -> Problem:
     """The file is not what its name says."""
+    remedy_zh, remedy_en = error.remedy or (
+        "请另存为 xlsx，或 UTF-8、GB18030 编码的 CSV，再报送",
+        "save it again as xlsx, or as CSV in UTF-8 or GB18030",
+    )
     return Problem(
         file=delivery.name,
+        cell=place(delivery.name, error.row) if error.row else "",
         rule="readable",
         message_zh=error.zh,
         message_en=error.en,
-        remedy_zh="请另存为 xlsx，或 UTF-8、GB18030 编码的 CSV，再报送",
-        remedy_en="save it again as xlsx, or as CSV in UTF-8 or GB18030",
+        remedy_zh=remedy_zh,
+        remedy_en=remedy_en,
+    )
+
+
+def changed_while_read(delivery: Delivery) -> Problem:
+    """The bytes read may not be those whose fingerprint is kept."""
+    return Problem(
+        file=delivery.name,
+        rule="unchanged",
+        message_zh="读取期间文件有变动（仍在写入、替换或删除）",
+        message_en="the file changed while it was read: it is still being written, or was replaced or removed",
+        remedy_zh="请等文件写完后重新运行",
+        remedy_en="wait until it is written, then run again",
     )
 
 

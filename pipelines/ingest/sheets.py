@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 import csv
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -13,16 +13,21 @@ Row = list[str | None]
 
 #: Byte order marks and the encodings they announce.
 _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
-_DELIMITERS = (",", "\t", ";")
+_DELIMITERS = (",", "\t", ";", "|")
 _CHUNK = 1 << 20
 
 
 class UnreadableError(Exception):
-    """The file cannot be read as what its name says it is; the text says why, in Chinese and English."""
+    """The file cannot be read as what its name says it is; the text says why, in Chinese and English.
 
-    def __init__(self, zh: str, en: str) -> None:
+    ``row`` is the row or line it stands in, where one can be named; ``remedy``, in both languages, what to do where it
+    is not the usual: to save the file again.
+    """
+
+    def __init__(self, zh: str, en: str, row: int | None = None, remedy: tuple[str, str] | None = None) -> None:
         super().__init__(en)
         self.zh, self.en = zh, en
+        self.row, self.remedy = row, remedy
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,20 @@ class Sheet:
 def first_cell(row: Row) -> str | None:
     """The first cell of a row that holds more than white space."""
     return next((cell for cell in row if cell and not cell.isspace()), None)
+
+
+def spread(rows: Iterator[Row], merged: Iterable[MergedArea]) -> Iterator[Row]:
+    """``rows`` with the text of each merged area in all its cells."""
+    ahead = sorted(merged, key=lambda area: area.top, reverse=True)
+    current: list[MergedArea] = []
+    for number, row in enumerate(rows):
+        while ahead and ahead[-1].top <= number:
+            current.append(ahead.pop())
+        if current:
+            current = [area for area in current if area.bottom >= number]
+            for area in current:
+                row[area.left : area.right + 1] = [area.text] * len(row[area.left : area.right + 1])
+        yield row
 
 
 def open_text(path: Path, score: Callable[[list[Row]], int], searched: int) -> Sheet:

@@ -55,6 +55,7 @@ class Tables:
         self._files: list[tuple[Any, ...]] = []
         self._sheets: list[tuple[Any, ...]] = []
         self._columns: list[tuple[Any, ...]] = []
+        self._unfinished: list[Delivery] = []
         for contract in contracts.values():
             connection.execute(
                 f"CREATE OR REPLACE TEMP TABLE received_{contract.name} ({_defined(_received(contract))})"
@@ -91,6 +92,10 @@ class Tables:
             self._wait(source, (delivery.name, sheet, number, header.row, is_header, first, beyond, *cells))
         self._sheets.append((delivery.name, sheet, header.row, number))
 
+    def add_unfinished(self, delivery: Delivery) -> None:
+        """Record that the last line of a text file may have broken off; whether it is data is known after finish."""
+        self._unfinished.append(delivery)
+
     def parquet_header(self, delivery: Delivery) -> Header | None:
         """The column names of a Parquet file as a header. Raises UnreadableError."""
         import duckdb
@@ -101,26 +106,31 @@ class Tables:
             query = "DESCRIBE SELECT * FROM read_parquet(?)"
             described = self._connection.execute(query, [str(delivery.path)]).fetchall()
         except duckdb.Error as error:
-            reason = str(error).splitlines()[0]
-            raise UnreadableError(
-                f"不是完好的 Parquet 文件（{reason}）", f"not a whole Parquet file ({reason})"
-            ) from error
+            raise _broken_parquet(error) from error
         return find_header(self._contracts[delivery.source], [[name for name, *_ in described]])
 
     def add_parquet(self, delivery: Delivery, header: Header, town: str | None) -> None:
-        """Record every row of a Parquet file without bringing it into Python; its rows count from 1."""
+        """Record every row of a Parquet file without bringing it into Python; its rows count from 1.
+
+        Raises UnreadableError.
+        """
+        import duckdb
+
         self._add_columns(delivery, "", header)
         texts = {at: f"CAST({_name(name)} AS VARCHAR)" for at, name in header.written.items()}
         told = self._told(delivery, header, town)
         cells = [texts[at] if at is not None else "?" for at, _ in told]
         given = [text for at, text in told if at is None]
         first = ", ".join(f"nullif(trim({text}), '')" for text in texts.values())
-        self._connection.execute(
-            f"INSERT INTO received_{delivery.source} "
-            f"SELECT ?, '', 1 + file_row_number, 0, FALSE, coalesce({first}), NULL, {', '.join(cells)} "
-            "FROM read_parquet(?, file_row_number = TRUE)",
-            [delivery.name, *given, str(delivery.path)],
-        )
+        try:
+            self._connection.execute(
+                f"INSERT INTO received_{delivery.source} "
+                f"SELECT ?, '', 1 + file_row_number, 0, FALSE, coalesce({first}), NULL, {', '.join(cells)} "
+                "FROM read_parquet(?, file_row_number = TRUE)",
+                [delivery.name, *given, str(delivery.path)],
+            )
+        except duckdb.Error as error:
+            raise _broken_parquet(error) from error
         rows = self._connection.execute("SELECT count(*) FROM read_parquet(?)", [str(delivery.path)]).fetchall()
         self._sheets.append((delivery.name, "", 0, rows[0][0]))
 
@@ -150,6 +160,18 @@ class Tables:
                 "WHERE beyond IS NOT NULL AND row_kind IN ('data', 'total', 'subtotal') ORDER BY ALL"
             ).fetchall()
         ]
+
+    def rows_cut_short(self) -> list[tuple[str, int]]:
+        """File and row of every last row that may have broken off and is no note; after finish."""
+        found = []
+        for delivery in self._unfinished:
+            kind, row = self._connection.execute(
+                f"SELECT arg_max(row_kind, source_row), max(source_row) FROM raw_{delivery.source} "
+                "WHERE source_file = ?", [delivery.name],
+            ).fetchall()[0]  # fmt: skip
+            if kind in ("data", "total", "subtotal"):
+                found.append((delivery.name, row))
+        return found
 
     def _told(self, delivery: Delivery, header: Header, town: str | None) -> list[tuple[int | None, str | None]]:
         """For each field its column, or what the folder, sheet or file name says in its place."""
@@ -271,6 +293,11 @@ class Tables:
                 ON years.year >= coalesce(town.valid_from, years.year)
                 AND years.year <= coalesce(town.valid_to, years.year)
             ORDER BY ALL""")
+
+
+def _broken_parquet(error: duckdb.Error) -> UnreadableError:
+    reason = str(error).splitlines()[0]
+    return UnreadableError(f"不是完好的 Parquet 文件（{reason}）", f"not a whole Parquet file ({reason})")
 
 
 def _received(contract: Contract) -> dict[str, str]:
