@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import re
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,6 +51,7 @@ _HTML = Kind("HTML 网页", "an HTML page", *_AS_XLSX)
 _ARCHIVED_PAGE = Kind("单个文件网页（MHTML）", "a web archive (MHTML)", *_AS_XLSX)
 _XML = Kind("XML 文件", "an XML file", *_THE_TABLE)
 _JSON = Kind("JSON 文件", "a JSON file", *_THE_TABLE)
+_WORD = Kind("Word 文档", "a Word document", *_THE_TABLE)
 _ZIP = Kind("压缩包（zip）", "a zip archive", *_UNPACKED)
 _CUT_ZIP = Kind(
     "不完整的 xlsx 工作簿或压缩包",
@@ -65,8 +67,12 @@ _STREAMS = (
     ("EncryptedPackage", _PASSWORD),
     ("Workbook", _XLS),
     ("Book", _XLS),
-    ("WordDocument", Kind("Word 文档（.doc）", "a Word document (.doc)", *_THE_TABLE)),
+    ("WordDocument", _WORD),
 )
+_CONTENT_TYPES = "[Content_Types].xml"
+#: What a package says of itself, and the parts by which it is known.
+_DECLARED = ((b"opendocument.spreadsheet", _ODS), (b"sheet.macroEnabled", _MACROS))
+_INSIDE = (("xl/workbook.bin", _XLSB), ("xl/workbook.xml", XLSX), ("word/document.xml", _WORD))
 _FIRST_BYTES = (
     (b"PAR1", PARQUET),
     (b"%PDF", Kind("PDF 文档", "a PDF document", *_THE_TABLE)),
@@ -122,19 +128,17 @@ def _packed(path: Path) -> Kind:
     try:
         with zipfile.ZipFile(path) as package:
             names = set(package.namelist())
-            kind = package.read("mimetype")[:64] if "mimetype" in names else b""
-            types = package.read("[Content_Types].xml")[:_SNIFFED] if "[Content_Types].xml" in names else b""
-    except (zipfile.BadZipFile, ValueError, OSError, RuntimeError, NotImplementedError, EOFError):
+            declared = [
+                package.open(name).read(_SNIFFED) if name in names else b"" for name in ("mimetype", _CONTENT_TYPES)
+            ]
+    # The many ways in which what is inside a damaged archive is not what its directory says.
+    except (zipfile.BadZipFile, zlib.error, ValueError, RuntimeError, EOFError):
         return _CUT_ZIP
-    if b"opendocument.spreadsheet" in kind:
-        return _ODS
-    if "xl/workbook.bin" in names:
-        return _XLSB
-    if "xl/vbaProject.bin" in names or b"sheet.macroEnabled" in types:
+    if any(name.endswith("vbaProject.bin") for name in names):
         return _MACROS
-    if "xl/workbook.xml" in names:
-        return XLSX
-    return _ZIP
+    if told := next((kind for mark, kind in _DECLARED if any(mark in part for part in declared)), None):
+        return told
+    return next((kind for name, kind in _INSIDE if name in names), _ZIP)
 
 
 def _decoded(head: bytes) -> str:

@@ -38,9 +38,7 @@ class WorkbookProcess:
     def __enter__(self) -> WorkbookProcess:
         return self
 
-    def __exit__(
-        self, _kind: type[BaseException] | None, _error: BaseException | None, _at: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._end()
 
     def open(self, path: Path) -> Iterator[Sheet]:
