@@ -131,7 +131,7 @@ def _read_sheet(tables: Tables, delivery: Delivery, contract: Contract, sheet: S
         blank = []
         for row in rows:
             if first_cell(row):
-                return [no_header(delivery, sheet.name, contract)]
+                return [no_header(delivery, sheet.name, contract, top)]
             blank.append(row)
         tables.add_unread_sheet(delivery, sheet.name, blank)
         return None

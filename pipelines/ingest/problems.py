@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from pipelines.contracts import Contract
 from pipelines.errors import Problem
 from pipelines.ingest.deliveries import Delivery
 from pipelines.ingest.header import SEARCHED, WRITTEN_UNITS, Header, plain
 from pipelines.ingest.places import place
-from pipelines.ingest.sheets import Sheet, UnreadableError
+from pipelines.ingest.sheets import Row, Sheet, UnreadableError
 
+#: As much of a text as tells which one is meant.
+_SHOWN = 40
+_CHINESE = re.compile(r"[\u4e00-\u9fff]")
 _FIGURE = re.compile(r"[-+0-9.,%]+")
 
 
@@ -110,9 +114,21 @@ def shared_figures(delivery: Delivery, contract: Contract, sheet: Sheet, header:
     return problems
 
 
-def no_header(delivery: Delivery, sheet: str, contract: Contract) -> Problem:
-    """No row of the sheet, or of any sheet where ``sheet`` is '', could be the header."""
+def no_header(delivery: Delivery, sheet: str, contract: Contract, top: Iterable[Row] = ()) -> Problem:
+    """No row of the sheet, or of any sheet where ``sheet`` is '', could be the header; ``top`` are its first rows."""
     needed = [field for field in contract.fields if not field.optional]
+    garbled = next((cell for row in top for cell in row if cell and _is_garbled(cell)), None)
+    if garbled:
+        return Problem(
+            file=delivery.name,
+            sheet=sheet,
+            value=garbled[:_SHOWN],
+            rule="header",
+            message_zh="文字是乱码：文件曾按错误的编码打开并保存",
+            message_en="the text is garbled: the file was once opened in the wrong encoding and saved",
+            remedy_zh="无法可靠还原，请从原系统重新导出为「CSV UTF-8」或 .xlsx",
+            remedy_en="it cannot be restored reliably: export it anew, as CSV UTF-8 or .xlsx",
+        )
     return Problem(
         file=delivery.name,
         sheet=sheet,
@@ -122,6 +138,18 @@ def no_header(delivery: Delivery, sheet: str, contract: Contract) -> Problem:
         remedy_zh=f"表头应有：{'、'.join(field.title for field in needed)}",
         remedy_en=f"the header needs: {', '.join(field.name for field in needed)}",
     )
+
+
+def _is_garbled(text: str) -> bool:
+    """Whether ``text`` is Chinese once stored in one encoding and opened in another."""
+    for opened, stored in (("gb18030", "utf-8"), ("cp1252", "utf-8"), ("latin-1", "utf-8"), ("latin-1", "gb18030")):
+        try:
+            meant = text.encode(opened).decode(stored)
+        except UnicodeError:
+            continue
+        if len(_CHINESE.findall(meant)) >= 2 and len(_CHINESE.findall(meant)) * 2 >= len(meant):
+            return True
+    return "\ufffd" in text
 
 
 def beyond_header(file: str, row: int, text: str) -> Problem:

@@ -98,13 +98,17 @@ def open_text(path: Path, score: Callable[[list[Row]], int], searched: int) -> S
 
 
 def _rows(path: Path, encoding: str, delimiter: str) -> Iterator[Row]:
+    number = 0
     with path.open(encoding=encoding, newline="") as stream:
         try:
             for row in csv.reader(stream, delimiter=delimiter, strict=True):
+                number += 1
                 yield [cell or None for cell in row]
         except csv.Error as error:
             raise UnreadableError(
-                f"CSV 格式错误，多为引号不成对（{error}）", f"broken CSV, often an unclosed quote ({error})"
+                f"CSV 格式错误，多为引号不成对（{error}）",
+                f"broken CSV, often an unclosed quote ({error})",
+                row=number + 1,
             ) from error
 
 

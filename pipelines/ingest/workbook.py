@@ -173,7 +173,9 @@ def _text(cell: object) -> str | None:
         case bool():
             return "TRUE" if cell else "FALSE"
         case float():
-            return _figure(Decimal(f"{cell:.15g}"))
+            number = Decimal(f"{cell:.15g}")
+            # Of longer numbers, such as identity numbers typed as such, the last digits are lost: none are made up.
+            return _figure(number) if abs(cell) < 10**15 else format(number.normalize(), "E")
         case datetime.datetime():
             return cell.isoformat(sep=" ")
         case _:
