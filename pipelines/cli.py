@@ -421,6 +421,14 @@ def _summarise(outcome: Outcome, marts: Path, lang: Language) -> None:
     console.print(f"{say('published_at')}: {marts}/town_score.csv, {marts}/item_score.csv, {marts}/manifest.json")
 
 
+def _visible(text: str) -> str:
+    """``text`` with what a terminal would obey, and what nobody sees, written out."""
+    return "".join(
+        character if character.isprintable() else " " if character.isspace() else f"<U+{ord(character):04X}>"
+        for character in text
+    )
+
+
 def _print_problem(problem: Problem, lang: Language, severity: str) -> None:
     place = " ".join(part for part in (problem.file, problem.sheet, problem.cell) if part)
     first, second = (
@@ -429,7 +437,7 @@ def _print_problem(problem: Problem, lang: Language, severity: str) -> None:
     told: list[Any] = [
         f"{label(f'severity_{severity}', lang)} {place}",
         *(
-            f"{label(key, lang)}「{value}」"
+            f"{label(key, lang)}「{_visible(value)}」"
             for key, value in (("column", problem.column), ("value", problem.value))
             if value
         ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,17 +12,21 @@ from pipelines.contracts import Contract
 from pipelines.errors import Exit, KaoheError, Problem
 from pipelines.ingest.deliveries import Delivery, discover
 from pipelines.ingest.header import SEARCHED, find_header, plain
+from pipelines.ingest.kinds import refuse_other_kind
 from pipelines.ingest.problems import (
     beyond_header,
+    changed_while_read,
+    cut_short,
     header_problems,
     no_header,
     no_register,
     shared_figures,
     unreadable,
 )
-from pipelines.ingest.sheets import MergedArea, Row, Sheet, UnreadableError, first_cell, open_text
+from pipelines.ingest.sheets import Row, Sheet, UnreadableError, first_cell, open_text, spread
 from pipelines.ingest.tables import Tables
-from pipelines.ingest.workbook import open_workbook
+from pipelines.ingest.text import refuse_mixture, refuse_nul, unfinished_line
+from pipelines.ingest.workbook_process import WorkbookProcess
 
 if TYPE_CHECKING:
     import duckdb
@@ -50,14 +54,19 @@ def ingest(
     if not any(delivery.source == "towns" for delivery in deliveries):
         problems.append(no_register())
     tables = Tables(connection, contracts)
-    for delivery in deliveries:
-        report(delivery.name)
-        try:
-            problems += _read(tables, delivery, contracts[delivery.source])
-        except UnreadableError as error:
-            problems.append(unreadable(delivery, error))
+    with WorkbookProcess() as workbooks:
+        for delivery in deliveries:
+            report(delivery.name)
+            try:
+                problems += _read(tables, delivery, contracts[delivery.source], workbooks)
+            except UnreadableError as error:
+                problems.append(unreadable(delivery, error))
+            except FileNotFoundError:
+                problems.append(changed_while_read(delivery))
+    problems += [changed_while_read(delivery) for delivery in deliveries if not delivery.is_as_found()]
     tables.finish()
     problems += [beyond_header(*row) for row in tables.rows_beyond_header()]
+    problems += [cut_short(*row) for row in tables.rows_cut_short()]
     if problems:
         count = len(problems)
         raise KaoheError(
@@ -65,8 +74,11 @@ def ingest(
         )
 
 
-def _read(tables: Tables, delivery: Delivery, contract: Contract) -> list[Problem]:
+def _read(tables: Tables, delivery: Delivery, contract: Contract, workbooks: WorkbookProcess) -> list[Problem]:
     """Put one file's rows into ``tables``; the problems that keep it from being read. Raises UnreadableError."""
+    refuse_other_kind(delivery.path)
+    encoding = ""
+    sheets: Iterable[Sheet]
     match delivery.path.suffix.lower():
         case ".parquet":
             header = tables.parquet_header(delivery)
@@ -79,14 +91,27 @@ def _read(tables: Tables, delivery: Delivery, contract: Contract) -> list[Proble
                 tables.add_parquet(delivery, header, town)
             return problems
         case ".csv":
-            sheets = [open_text(delivery.path, lambda top: _recognised(contract, top), SEARCHED)]
+            sheet = _open_text(delivery.path, contract)
+            sheets, encoding = [sheet], sheet.encoding
         case _:
-            sheets = open_workbook(delivery.path)
-    tables.add_file(delivery, sheets[0].encoding if sheets else "")
+            sheets = workbooks.open(delivery.path)
+    tables.add_file(delivery, encoding)
     found = [_read_sheet(tables, delivery, contract, sheet) for sheet in sheets]
     if all(problems is None for problems in found):
         return [no_header(delivery, "", contract)]
     return [problem for problems in found for problem in problems or ()]
+
+
+def _open_text(path: Path, contract: Contract) -> Sheet:
+    refuse_nul(path)
+    try:
+        sheet = open_text(path, lambda top: _recognised(contract, top), SEARCHED)
+    except UnreadableError:
+        refuse_mixture(path)
+        raise
+    if sheet.encoding == "gb18030":
+        refuse_mixture(path)
+    return sheet
 
 
 def _recognised(contract: Contract, top: list[Row]) -> int:
@@ -106,7 +131,7 @@ def _read_sheet(tables: Tables, delivery: Delivery, contract: Contract, sheet: S
         blank = []
         for row in rows:
             if first_cell(row):
-                return [no_header(delivery, sheet.name, contract)]
+                return [no_header(delivery, sheet.name, contract, top)]
             blank.append(row)
         tables.add_unread_sheet(delivery, sheet.name, blank)
         return None
@@ -116,7 +141,9 @@ def _read_sheet(tables: Tables, delivery: Delivery, contract: Contract, sheet: S
         problems = shared_figures(delivery, contract, sheet, header)
         width = max(map(len, top))
         if not (sheet.delimiter and tables.add_text(delivery, sheet, header, width, town)):
-            tables.add_sheet(delivery, sheet.name, header, _spread(rows, sheet.merged), town)
+            tables.add_sheet(delivery, sheet.name, header, spread(rows, sheet.merged), town)
+        if sheet.encoding and unfinished_line(delivery.path, sheet.encoding, header.width):
+            tables.add_unfinished(delivery)
     return problems
 
 
@@ -125,16 +152,3 @@ def _town_outside_the_table(delivery: Delivery, contract: Contract, sheet: str) 
     name = plain(sheet)
     says_nothing = _UNNAMED.fullmatch(name) or name in (contract.name, plain(contract.title))
     return (None if says_nothing else sheet) or delivery.label or None
-
-
-def _spread(rows: Iterator[Row], merged: tuple[MergedArea, ...]) -> Iterator[Row]:
-    """``rows`` with the text of each merged area in all its cells."""
-    ahead = sorted(merged, key=lambda area: area.top, reverse=True)
-    current: list[MergedArea] = []
-    for number, row in enumerate(rows):
-        while ahead and ahead[-1].top <= number:
-            current.append(ahead.pop())
-        current = [area for area in current if area.bottom >= number]
-        for area in current:
-            row[area.left : area.right + 1] = [area.text] * len(row[area.left : area.right + 1])
-        yield row

@@ -10,6 +10,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from pipelines.errors import Problem
+from pipelines.ingest.kinds import kind_of
 
 FORMATS = (".csv", ".xlsx", ".parquet")
 _NOT_DELIVERIES = ("README.md", ".gitkeep", ".DS_Store", "Thumbs.db")
@@ -37,6 +38,10 @@ class Delivery:
     sha256: str
     size: int
 
+    def is_as_found(self) -> bool:
+        """Whether the file still holds the bytes whose hash is kept."""
+        return self.path.is_file() and _digest(self.path) == self.sha256
+
 
 def discover(raw: Path, sources: Iterable[str]) -> tuple[list[Delivery], list[Problem]]:
     """Every delivery below ``raw`` in a fixed order, and a problem for every file that is none."""
@@ -53,8 +58,6 @@ def discover(raw: Path, sources: Iterable[str]) -> tuple[list[Delivery], list[Pr
         if problem or source is None:
             problems += [problem] if problem else []
             continue
-        with path.open("rb") as content:
-            digest = hashlib.file_digest(content, "sha256").hexdigest()
         deliveries.append(
             Delivery(
                 path=path,
@@ -62,11 +65,16 @@ def discover(raw: Path, sources: Iterable[str]) -> tuple[list[Delivery], list[Pr
                 source=source,
                 year=None if source == "towns" else int(path.parent.name),
                 label=path.stem[len(source) + 1 :],
-                sha256=digest,
+                sha256=_digest(path),
                 size=path.stat().st_size,
             )
         )
     return deliveries, problems
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
 
 
 def _problem(path: Path, name: str, source: str | None, sources: list[str]) -> Problem | None:
@@ -92,13 +100,14 @@ def _problem(path: Path, name: str, source: str | None, sources: list[str]) -> P
             remedy_en=f"name it {near[0]}[-anything]{path.suffix}, or move it out",
         )
     if path.suffix.lower() not in FORMATS:
+        kind = kind_of(path)
         return Problem(
             file=name,
             rule="file_format",
-            message_zh=f"不支持 {path.suffix or '无扩展名'} 格式",
-            message_en=f"{path.suffix or 'no extension'} is not a format that is read",
-            remedy_zh="请另存为 .xlsx 或 .csv",
-            remedy_en="save it as .xlsx or .csv",
+            message_zh=f"不支持 {path.suffix or '无扩展名'} 格式；此文件实为{kind.zh}",
+            message_en=f"{path.suffix or 'no extension'} is not a format that is read; this is {kind.en}",
+            remedy_zh=kind.remedy_zh,
+            remedy_en=kind.remedy_en,
         )
     if not (folder == () if source == "towns" else len(folder) == 1 and _YEAR.fullmatch(folder[0])):
         home = "" if source == "towns" else "<年度 year>/"

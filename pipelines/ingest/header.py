@@ -30,8 +30,9 @@ WRITTEN_UNITS = {
 }
 _UNIT = "[十百千万亿]*(人次|人|元|家|户|个|笔|条|张|份|件|分|处|月)|%|‰|百分比|千分比"
 _BRACKETED = re.compile(r"(.+)[(\[【](.+)[)\]】]")
-#: A line such as 单位：万元 above the table, with the multiples that would change every figure.
-_UNIT_LINE = re.compile(r"单位[:：]?.*?([十百千万亿]+(?:人次|人|元|家|户|个|笔|条|张|份|件))")
+_MULTIPLE = "([十百千万亿]+(?:人次|人|元|家|户|个|笔|条|张|份|件))"
+#: A line such as 单位：万元 or （万元） above the table, with the multiples that would change every figure.
+_UNIT_LINE = re.compile(rf"单位[:：]?.*?{_MULTIPLE}|[(\[【]{_MULTIPLE}[)\]】]")
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ def find_header(contract: Contract, top: Sequence[Row]) -> Header | None:
 @lru_cache(maxsize=1 << 14)
 def plain(text: str) -> str:
     """A header with white space gone and full-width forms made ASCII, in lower case."""
-    return re.sub(r"\s|[\u200b-\u200f\u2060\ufeff]", "", unicodedata.normalize("NFKC", text)).lower()
+    return re.sub(r"\s|[\xad\u200b-\u200f\u2060\ufeff]", "", unicodedata.normalize("NFKC", text)).lower()
 
 
 def _field(cell: str, known: dict[str, ContractField]) -> ContractField | None:
@@ -116,6 +117,6 @@ def _unit_line(contract: Contract, above: Sequence[Row]) -> tuple[int, int, str]
     for number, row in enumerate(above, start=1):
         for at, cell in enumerate(row):
             stated = _UNIT_LINE.search(plain(cell)) if cell else None
-            if cell and stated and stated[1] not in ours:
+            if cell and stated and (stated[1] or stated[2]) not in ours:
                 return number, at, cell
     return None

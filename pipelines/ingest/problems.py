@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from pipelines.contracts import Contract
 from pipelines.errors import Problem
 from pipelines.ingest.deliveries import Delivery
 from pipelines.ingest.header import SEARCHED, WRITTEN_UNITS, Header, plain
-from pipelines.ingest.sheets import Sheet, UnreadableError
+from pipelines.ingest.sheets import Row, Sheet, UnreadableError
 from pipelines.places import place
 
+#: As much of a text as tells which one is meant.
+_SHOWN = 40
+_CHINESE = re.compile(r"[\u4e00-\u9fff]")
 _FIGURE = re.compile(r"[-+0-9.,%]+")
 
 
@@ -110,9 +114,21 @@ def shared_figures(delivery: Delivery, contract: Contract, sheet: Sheet, header:
     return problems
 
 
-def no_header(delivery: Delivery, sheet: str, contract: Contract) -> Problem:
-    """No row of the sheet, or of any sheet where ``sheet`` is '', could be the header."""
+def no_header(delivery: Delivery, sheet: str, contract: Contract, top: Iterable[Row] = ()) -> Problem:
+    """No row of the sheet, or of any sheet where ``sheet`` is '', could be the header; ``top`` are its first rows."""
     needed = [field for field in contract.fields if not field.optional]
+    garbled = next((cell for row in top for cell in row if cell and _is_garbled(cell)), None)
+    if garbled:
+        return Problem(
+            file=delivery.name,
+            sheet=sheet,
+            value=garbled[:_SHOWN],
+            rule="header",
+            message_zh="文字是乱码：文件曾按错误的编码打开并保存",
+            message_en="the text is garbled: the file was once opened in the wrong encoding and saved",
+            remedy_zh="无法可靠还原，请从原系统重新导出为「CSV UTF-8」或 .xlsx",
+            remedy_en="it cannot be restored reliably: export it anew, as CSV UTF-8 or .xlsx",
+        )
     return Problem(
         file=delivery.name,
         sheet=sheet,
@@ -122,6 +138,18 @@ def no_header(delivery: Delivery, sheet: str, contract: Contract) -> Problem:
         remedy_zh=f"表头应有：{'、'.join(field.title for field in needed)}",
         remedy_en=f"the header needs: {', '.join(field.name for field in needed)}",
     )
+
+
+def _is_garbled(text: str) -> bool:
+    """Whether ``text`` is Chinese once stored in one encoding and opened in another."""
+    for opened, stored in (("gb18030", "utf-8"), ("cp1252", "utf-8"), ("latin-1", "utf-8"), ("latin-1", "gb18030")):
+        try:
+            meant = text.encode(opened).decode(stored)
+        except UnicodeError:
+            continue
+        if len(_CHINESE.findall(meant)) >= 2 and len(_CHINESE.findall(meant)) * 2 >= len(meant):
+            return True
+    return "\ufffd" in text
 
 
 def beyond_header(file: str, row: int, text: str) -> Problem:
@@ -138,15 +166,45 @@ def beyond_header(file: str, row: int, text: str) -> Problem:
     )
 
 
+def cut_short(file: str, row: int) -> Problem:
+    """The last row of a text file breaks off."""
+    return Problem(
+        file=file,
+        cell=place(file, row),
+        rule="cut_short",
+        message_zh="文件在此行中断：列数不足，行末没有换行",
+        message_en="the file breaks off in this row: cells are absent, and the line has no end",
+        remedy_zh="多为复制或导出中断，请重新导出后报送；数据完整的，请补齐此行的列",
+        remedy_en="copying or exporting it often broke off: send it anew; if all is there, fill the row's columns",
+    )
+
+
 def unreadable(delivery: Delivery, error: UnreadableError) -> Problem:
     """The file is not what its name says."""
+    remedy_zh, remedy_en = error.remedy or (
+        "请另存为 xlsx，或 UTF-8、GB18030 编码的 CSV，再报送",
+        "save it again as xlsx, or as CSV in UTF-8 or GB18030",
+    )
     return Problem(
         file=delivery.name,
+        cell=place(delivery.name, error.row) if error.row else "",
         rule="readable",
         message_zh=error.zh,
         message_en=error.en,
-        remedy_zh="请另存为 xlsx，或 UTF-8、GB18030 编码的 CSV，再报送",
-        remedy_en="save it again as xlsx, or as CSV in UTF-8 or GB18030",
+        remedy_zh=remedy_zh,
+        remedy_en=remedy_en,
+    )
+
+
+def changed_while_read(delivery: Delivery) -> Problem:
+    """The bytes read may not be those whose fingerprint is kept."""
+    return Problem(
+        file=delivery.name,
+        rule="unchanged",
+        message_zh="读取期间文件有变动（仍在写入、替换或删除）",
+        message_en="the file changed while it was read: it is still being written, or was replaced or removed",
+        remedy_zh="请等文件写完后重新运行",
+        remedy_en="wait until it is written, then run again",
     )
 
 

@@ -6,7 +6,7 @@ import codecs
 import contextlib
 import csv
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -15,18 +15,23 @@ Row = list[str | None]
 
 #: Byte order marks and the encodings they announce.
 _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
-_DELIMITERS = (",", "\t", ";")
+_DELIMITERS = (",", "\t", ";", "|")
 _CHUNK = 1 << 20
 #: What the folders of copies made while reading are called, before a part that no two share.
 ARRIVING = ".arriving-"
 
 
 class UnreadableError(Exception):
-    """The file cannot be read as what its name says it is; the text says why, in Chinese and English."""
+    """The file cannot be read as what its name says it is; the text says why, in Chinese and English.
 
-    def __init__(self, zh: str, en: str) -> None:
+    ``row`` is the row or line it stands in, where one can be named; ``remedy``, in both languages, what to do where it
+    is not the usual: to save the file again.
+    """
+
+    def __init__(self, zh: str, en: str, row: int | None = None, remedy: tuple[str, str] | None = None) -> None:
         super().__init__(en)
         self.zh, self.en = zh, en
+        self.row, self.remedy = row, remedy
 
 
 @dataclass(frozen=True)
@@ -66,6 +71,20 @@ class Sheet:
 def first_cell(row: Row) -> str | None:
     """The first cell of a row that holds more than white space."""
     return next((cell for cell in row if cell and not cell.isspace()), None)
+
+
+def spread(rows: Iterator[Row], merged: Iterable[MergedArea]) -> Iterator[Row]:
+    """``rows`` with the text of each merged area in all its cells."""
+    ahead = sorted(merged, key=lambda area: area.top, reverse=True)
+    current: list[MergedArea] = []
+    for number, row in enumerate(rows):
+        while ahead and ahead[-1].top <= number:
+            current.append(ahead.pop())
+        if current:
+            current = [area for area in current if area.bottom >= number]
+            for area in current:
+                row[area.left : area.right + 1] = [area.text] * len(row[area.left : area.right + 1])
+        yield row
 
 
 def open_text(path: Path, score: Callable[[list[Row]], int], searched: int) -> Sheet:
@@ -121,13 +140,17 @@ def lines_if_plain(path: Path) -> int | None:
 
 
 def _rows(path: Path, encoding: str, delimiter: str) -> Iterator[Row]:
+    number = 0
     with path.open(encoding=encoding, newline="") as stream:
         try:
             for row in csv.reader(stream, delimiter=delimiter, strict=True):
+                number += 1
                 yield [cell or None for cell in row]
         except csv.Error as error:
             raise UnreadableError(
-                f"CSV 格式错误，多为引号不成对（{error}）", f"broken CSV, often an unclosed quote ({error})"
+                f"CSV 格式错误，多为引号不成对（{error}）",
+                f"broken CSV, often an unclosed quote ({error})",
+                row=number + 1,
             ) from error
 
 

@@ -65,6 +65,7 @@ class Tables:
         self._sheets: list[tuple[Any, ...]] = []
         self._columns: list[tuple[Any, ...]] = []
         self._beyond: list[tuple[str, int, str]] = []
+        self._unfinished: list[Delivery] = []
         for contract in contracts.values():
             connection.execute(f"CREATE OR REPLACE TABLE raw_{contract.name} ({_defined(_ROW | _fields(contract))})")
 
@@ -157,6 +158,10 @@ class Tables:
         ]
         return f"rowid IN ({', '.join(rows)})"
 
+    def add_unfinished(self, delivery: Delivery) -> None:
+        """Record that the last line of a text file may have broken off; whether it is data is known after finish."""
+        self._unfinished.append(delivery)
+
     def parquet_header(self, delivery: Delivery) -> Header | None:
         """The column names of a Parquet file as a header. Raises UnreadableError."""
         import duckdb
@@ -167,14 +172,16 @@ class Tables:
             query = "DESCRIBE SELECT * FROM read_parquet(?)"
             described = self._connection.execute(query, [str(delivery.path)]).fetchall()
         except duckdb.Error as error:
-            reason = str(error).splitlines()[0]
-            raise UnreadableError(
-                f"不是完好的 Parquet 文件（{reason}）", f"not a whole Parquet file ({reason})"
-            ) from error
+            raise _broken_parquet(error) from error
         return find_header(self._contracts[delivery.source], [[name for name, *_ in described]])
 
     def add_parquet(self, delivery: Delivery, header: Header, town: str | None) -> None:
-        """Record every row of a Parquet file without bringing it into Python; its rows count from 1."""
+        """Record every row of a Parquet file without bringing it into Python; its rows count from 1.
+
+        Raises UnreadableError.
+        """
+        import duckdb
+
         self._add_columns(delivery, "", header)
         table = f"read_parquet({quoted(str(delivery.path))}, file_row_number = TRUE)"
         texts = {at: f"CAST({_name(name)} AS VARCHAR)" for at, name in header.written.items()}
@@ -182,7 +189,10 @@ class Tables:
             "1 + file_row_number AS source_row, 0 AS header_row, FALSE AS is_header, "
             f"{_first_cell(texts.values())} AS first_cell"
         )
-        self._keep_table(delivery, table, place, header, texts, town, has_beyond=False)
+        try:
+            self._keep_table(delivery, table, place, header, texts, town, has_beyond=False)
+        except duckdb.Error as error:
+            raise _broken_parquet(error) from error
         rows = self._connection.execute(f"SELECT count(*) FROM {table}").fetchall()
         self._sheets.append((delivery.name, "", 0, rows[0][0]))
 
@@ -202,6 +212,18 @@ class Tables:
     def rows_beyond_header(self) -> list[tuple[str, int, str]]:
         """File, row and text of every data row of a text file that goes on to the right of the header; after finish."""
         return sorted(self._beyond)
+
+    def rows_cut_short(self) -> list[tuple[str, int]]:
+        """File and row of every last row that may have broken off and is no note; after finish."""
+        found = []
+        for delivery in self._unfinished:
+            kind, row = self._connection.execute(
+                f"SELECT arg_max(row_kind, source_row), max(source_row) FROM raw_{delivery.source} "
+                "WHERE source_file = ?", [delivery.name],
+            ).fetchall()[0]  # fmt: skip
+            if kind in ("data", "total", "subtotal"):
+                found.append((delivery.name, row))
+        return found
 
     def _folder(self) -> Path | None:
         """The folder the warehouse lies in; None where it is in memory."""
@@ -370,6 +392,11 @@ class Tables:
                 ON years.year >= coalesce(town.valid_from, years.year)
                 AND years.year <= coalesce(town.valid_to, years.year)
             ORDER BY ALL""")
+
+
+def _broken_parquet(error: duckdb.Error) -> UnreadableError:
+    reason = str(error).splitlines()[0]
+    return UnreadableError(f"不是完好的 Parquet 文件（{reason}）", f"not a whole Parquet file ({reason})")
 
 
 def _received(contract: Contract) -> dict[str, str]:

@@ -6,6 +6,8 @@ the field's type is for the gate to refuse.
 
 from __future__ import annotations
 
+import unicodedata
+
 from pipelines.contracts import ContractField
 
 #: White space a cell may carry, the ideographic and no-break spaces among it.
@@ -18,8 +20,19 @@ _INVISIBLE = "\xad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
 _FULL_WIDTH = "".join(map(chr, range(0xFF01, 0xFF5F)))
 _ASCII = "".join(map(chr, range(0x21, 0x7F)))
 _MINUS = "\u2212"
+#: Radicals that print as the characters they are the radicals of, and stand for them in text copied from PDF files.
+_RADICALS = "".join(
+    radical for radical in map(chr, range(0x2E80, 0x2FE0)) if unicodedata.normalize("NFKC", radical) != radical
+)
+_CHARACTERS = unicodedata.normalize("NFKC", _RADICALS)
 #: A text that holds any of the characters above.
-_TRANSLATED = f"[{_SPACES}{_INVISIBLE}{_FULL_WIDTH[0]}-{_FULL_WIDTH[-1]}{_MINUS}]"
+_TRANSLATED = f"[{_SPACES}{_INVISIBLE}{_FULL_WIDTH[0]}-{_FULL_WIDTH[-1]}{_MINUS}\u2e80-\u2fdf]"
+#: Characters that are not what they look like, or that nobody sees: letters of other alphabets, radicals, marks of
+#: direction, what stands where a character was lost.
+_MISLEADING = (
+    r"[\p{Greek}\p{Cyrillic}\p{Armenian}\p{Cherokee}\x{2E80}-\x{2FDF}\x{202A}-\x{202E}\x{2066}-\x{2069}"
+    r"\x{E000}-\x{F8FF}\x{F900}-\x{FAFF}\x{FFFD}\x{1D400}-\x{1D7FF}]"
+)
 #: In running text only letters, digits and what joins them are made ASCII; Chinese punctuation stays.
 _FULL_WIDTH_WORD = "".join(
     wide for wide, plain in zip(_FULL_WIDTH, _ASCII, strict=True) if plain.isalnum() or plain in "-."
@@ -60,9 +73,18 @@ def squeezed_text(column: str) -> str:
     return f"replace(coalesce({ascii_text(column)}, ''), ' ', '')"
 
 
+def misleading_characters(text: str) -> str:
+    """SQL for the characters of ``text`` that are not what they look like, as "О U+041E"; NULL where it has none."""
+    found = f"list_distinct(regexp_extract_all({text}, '{_MISLEADING}'))"
+    # A mark of direction would turn the message around it.
+    shown = r"regexp_replace(letter, '[\x{2000}-\x{206F}]', '') || ' U+' || format('{:04X}', unicode(letter))"
+    named = f"list_transform(list_sort({found}), lambda letter: trim({shown}))"
+    return f"nullif(array_to_string({named}, '、'), '')"
+
+
 def town_key(column: str) -> str:
-    """SQL for a town's name as it is looked up: no white space, no 人民政府 or 办事处 behind it."""
-    bare = f"replace({ascii_text(column)}, ' ', '')"
+    """SQL for a town's name as it is looked up: no white space or radicals, no 人民政府 or 办事处 behind it."""
+    bare = f"replace({_translated(column, _FULL_WIDTH + _MINUS + _RADICALS, _ASCII + '-' + _CHARACTERS)}, ' ', '')"
     return f"regexp_replace({bare}, '(人民政府|政府|办事处)$', '')"
 
 
@@ -82,7 +104,9 @@ def typed_expression(field: ContractField) -> str:
     match field.type:
         case "string":
             words = (
-                f"replace({text}, ' ', '')" if field.constraints.enum else _translated(column, _FULL_WIDTH_WORD, _WORD)
+                f"replace({text}, ' ', '')"
+                if field.constraints.enum
+                else _translated(column, _FULL_WIDTH_WORD + _RADICALS, _WORD + _CHARACTERS)
             )
             return f"CASE WHEN NOT {reports_nothing(field)} THEN {words} END"
         case "integer":

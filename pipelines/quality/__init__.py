@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pipelines.contracts import Contract
 from pipelines.errors import Exit, KaoheError, Problem
+from pipelines.ingest.values import misleading_characters
 from pipelines.quality.checks import Check, Severity, every_check
 from pipelines.quality.parting import part_rows
 
@@ -100,6 +101,7 @@ def _keep_failures(connection: duckdb.DuckDBPyConnection, contract: Contract, ch
     written = f'received."{check.field}"' if check.field else "NULL"
     if is_personal:
         written = f"CASE WHEN {written} IS NOT NULL THEN '***' END"
+    misleading = misleading_characters(written) if check.field and not is_personal else "NULL"
     year, town = ("typed.year", "typed.town_id") if contract.town_field else ("NULL", "NULL")
     return int(
         connection.execute(
@@ -122,7 +124,10 @@ def _keep_failures(connection: duckdb.DuckDBPyConnection, contract: Contract, ch
                 END,
                 coalesce(failing.value, {written}),
                 coalesce(failing.year, {year}, file.year), coalesce(failing.town_id, {town}),
-                coalesce(failing.message_zh, $message_zh), coalesce(failing.message_en, $message_en),
+                coalesce(failing.message_zh, $message_zh)
+                    || coalesce('；所填内容含有形似而不同的字符：' || {misleading}, ''),
+                coalesce(failing.message_en, $message_en)
+                    || coalesce('; it holds characters that are not what they look like: ' || {misleading}, ''),
                 $remedy_zh, $remedy_en
             FROM failing
             LEFT JOIN raw_{check.source} AS received USING (source_file, source_sheet, source_row)

@@ -73,9 +73,11 @@ def _contract_checks(contract: Contract) -> Iterator[Check]:
         yield _not_above(contract, rule) if isinstance(rule, NotAbove) else _stated_rate(contract, rule)
     if contract.town_field:
         yield _folder_year(contract)
+        yield from (_date_in_reach(contract, field) for field in contract.fields if field.type == "date")
     if contract.coverage:
         yield _expected(contract)
     yield _known_column(contract)
+    yield _perhaps_cut(contract)
     yield from (_total_agrees(contract, field) for field in contract.fields if field.additive)
 
 
@@ -86,6 +88,15 @@ def _cell_checks(contract: Contract, field: ContractField) -> Iterator[Check]:
             contract.name, "type", field.name, "critical", _data_rows(f"raw_{contract.name}", is_unparsed(field)),
             f"{title}不是{_TYPE_ZH[field.type]}", f"{field.name} is no {field.type}",
             _TYPE_REMEDY_ZH[field.type], _TYPE_REMEDY_EN[field.type],
+        )  # fmt: skip
+    if field.type == "string" and field.personal:
+        text = ascii_text(f'"{field.name}"')
+        is_figure = f"regexp_matches({text}, '^[0-9]([.][0-9]+)?[eE][+]?[0-9]+$')"
+        yield Check(
+            contract.name, "digits_lost", field.name, "critical", _data_rows(f"raw_{contract.name}", is_figure),
+            f"{title}已被表格软件改成数，后几位已丢失",
+            f"a spreadsheet made {field.name} a number, and its last digits are lost",
+            "请从原系统重新导出，此列设为文本格式", "export it anew with this column formatted as text",
         )  # fmt: skip
     if limits.required:
         yield Check(
@@ -336,6 +347,16 @@ def _folder_year(contract: Contract) -> Check:
     )  # fmt: skip
 
 
+def _date_in_reach(contract: Contract, field: ContractField) -> Check:
+    """A date of another time is a slip of the pen, such as 2031 for 2013, that would count as years of delay."""
+    outside = f'extract(year FROM "{field.name}") NOT BETWEEN "year" - 1 AND "year" + 2'
+    return Check(
+        contract.name, "date_in_reach", field.name, "critical", _data_rows(f"typed_{contract.name}", outside),
+        f"「{field.title}」与年度相差太远", f"{field.name} is far from the year it belongs to",
+        "请更正日期；应在上年至后两年之间", "correct it; it should lie between the year before and two years after",
+    )  # fmt: skip
+
+
 def _expected(contract: Contract) -> Check:
     """What is absent of towns × months × the values of a set, in each year the source was delivered for."""
     sets, told, told_en = [], ["town_name"], ["town_name"]
@@ -384,6 +405,21 @@ def _known_column(contract: Contract) -> Check:
         "此列不是合同所列，其内容未读入", "the contract has no such column; what it holds is left out",
         f"列名应为：{'、'.join(field.title for field in contract.fields)}；多余的列可不理会",
         f"the columns are {', '.join(field.name for field in contract.fields)}; others may stay",
+    )  # fmt: skip
+
+
+def _perhaps_cut(contract: Contract) -> Check:
+    """Sheets with exactly as many rows as old or new workbooks hold at most: what was longer has been cut there."""
+    query = f"""
+        SELECT sheet.source_file, sheet.source_sheet, CAST(NULL AS BIGINT) AS source_row, sheet.rows_read AS value
+        FROM delivery_sheet AS sheet INNER JOIN delivery_file AS file USING (source_file)
+        WHERE file.source = '{contract.name}' AND sheet.rows_read IN (65536, 1048576)"""
+    return Check(
+        contract.name, "perhaps_cut", "", "warning", query,
+        "行数恰为 Excel 的上限，超出的行可能已被截去",
+        "exactly as many rows as Excel holds: what was beyond may have been cut off",
+        "请核对原表行数；更长的请拆分成几个文件，或改报 .csv",
+        "compare with the original; send longer tables in several files or as .csv",
     )  # fmt: skip
 
 

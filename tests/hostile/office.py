@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import re
+import shutil
+import socket
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
+from unittest.mock import patch
 
 import duckdb
 
@@ -67,7 +70,8 @@ class Office:
         around = self._around()
         begun = time.monotonic()
         try:
-            outcome = flow.run(replace(self.settings, allow_partial=allow_partial), lambda _step, _detail: None)
+            with patch.object(socket.socket, "connect", _refuse_to_connect):
+                outcome = flow.run(replace(self.settings, allow_partial=allow_partial), lambda _step, _detail: None)
             told = Told(outcome.code, (), outcome.manifest)
         except KaoheError as error:
             told = Told(error.code, error.problems, None)
@@ -88,6 +92,27 @@ class Office:
             assert_told_whole(problem)
         return told
 
+    def published(self) -> dict[str, str]:
+        """Every published file with the hash of its bytes."""
+        return fingerprint(self.settings.marts / "current")
+
+    def results(self) -> dict[str, list[tuple[object, ...]]]:
+        """The marts of results as rows, without what says from where in which file they are."""
+        found = {}
+        with duckdb.connect() as connection:
+            for mart in ("town_score", "item_score", "indicator_value"):
+                path = self.settings.marts / f"{mart}.parquet"
+                query = f"SELECT COLUMNS(lambda name: NOT starts_with(name, 'source_')) FROM '{path}' ORDER BY ALL"
+                found[mart] = connection.execute(query).fetchall()
+        return found
+
+    def mend(self, clean: Office) -> None:
+        """Put the clean deliveries back, run, and find published to the byte what the clean bureau publishes."""
+        shutil.rmtree(self.raw)
+        shutil.copytree(clean.raw, self.raw)
+        assert self.run().code == Exit.DONE
+        assert self.published() == clean.published()
+
     def _around(self) -> set[str]:
         ours = (self.settings.warehouse.name, self.settings.marts.name)
         return {path.name for path in self.raw.parent.iterdir() if not path.name.startswith(ours)}
@@ -96,6 +121,10 @@ class Office:
         with duckdb.connect(str(self.settings.warehouse), read_only=True) as warehouse:
             lost = "SELECT * FROM gate_delivery WHERE rows_read <> accepted + quarantined + ignored"
             assert not warehouse.execute(lost).fetchall()
+
+
+def _refuse_to_connect(*_: object) -> None:
+    raise AssertionError("a run goes to the network")
 
 
 def assert_told_whole(problem: Problem) -> None:
