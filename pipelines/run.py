@@ -56,6 +56,7 @@ def run(settings: Settings, report: Callable[[str, str], None]) -> Outcome:
     report = interruption.checking(report)
     with alone(settings.warehouse, settings.marts):
         report("discover", "")
+        publication.settle(settings.marts)
         inputs = _inputs(settings)
         published = publication.read_manifest(settings.marts)
         if published and chain.is_intact(settings.marts) and published["inputs"] == inputs:

@@ -6,9 +6,11 @@ the hash of the publication's manifest; the manifest gives the hashes of its fil
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import itertools
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -82,6 +84,39 @@ class Verdict:
         }
 
 
+class Hold:
+    """Keeps the publication in ``folder`` from being forgotten for as long as this lives, or its process.
+
+    Where the system or the file system has no such locks, a reader who stays over ``KEPT`` publications loses it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._descriptor: int | None = None
+        with contextlib.suppress(ImportError, OSError):
+            import fcntl
+
+            self._descriptor = os.open(folder / MANIFEST, os.O_RDONLY)
+            fcntl.flock(self._descriptor, fcntl.LOCK_SH)
+
+    def __del__(self) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+
+
+def is_held(folder: Path) -> bool:
+    """Whether a reader has the publication in ``folder`` open."""
+    import fcntl
+
+    try:
+        with (folder / MANIFEST).open("rb") as manifest:
+            fcntl.flock(manifest, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
 def sha256(path: Path) -> str:
     """Hexadecimal SHA-256 of the file's bytes."""
     with path.open("rb") as stream:
@@ -93,20 +128,32 @@ def read_chain(marts: Path) -> list[Publication]:
 
     A run killed right after it published leaves one the journal has no line for; it follows from its manifest.
     """
+    chain = read_journal(marts)
+    try:
+        newest = described(marts / CURRENT)
+    except (OSError, ValueError, KeyError, TypeError):
+        return chain
+    if not chain or (newest.sequence > chain[-1].sequence and newest.previous == chain[-1].manifest):
+        chain.append(newest)
+    return chain
+
+
+def read_journal(marts: Path) -> list[Publication]:
+    """The publications entered in the journal, first to last. KaoheError (integrity) where it cannot be read."""
     journal = marts / STORE / JOURNAL
     try:
-        lines = journal.read_text(encoding="utf-8").splitlines()
-    except FileNotFoundError:
-        lines = []
-    try:
-        chain = [Publication(**json.loads(line)) for line in lines]
+        lines = journal.read_text(encoding="utf-8").splitlines() if journal.exists() else []
+        return [Publication(**json.loads(line)) for line in lines]
     except (ValueError, TypeError) as error:
         told = f"{label('fault_journal', 'zh')} {label('fault_journal', 'en')}"
         raise KaoheError(Exit.INTEGRITY, f"{journal}: {told}", [_problem(f"{STORE}/{JOURNAL}", "journal")]) from error
-    newest = _described(marts / CURRENT)
-    if newest and (not chain or (newest.sequence == chain[-1].sequence + 1 and newest.previous == chain[-1].manifest)):
-        chain.append(newest)
-    return chain
+
+
+def described(folder: Path) -> Publication:
+    """The publication in ``folder`` by its own manifest; OSError, ValueError, KeyError or TypeError for no such one."""
+    manifest = _read(folder / MANIFEST)
+    told = {key: manifest[key] for key in ("sequence", "run_id", "previous", "restored")}
+    return Publication(manifest=sha256(folder / MANIFEST), **told)
 
 
 def is_intact(marts: Path) -> bool:
@@ -162,7 +209,7 @@ def _verify(marts: Path) -> Verdict:
     problems = [
         _problem(f"{STORE}/{JOURNAL}", "chain", sequence=after.sequence)
         for before, after in itertools.pairwise(chain)
-        if (after.sequence, after.previous) != (before.sequence + 1, before.manifest)
+        if after.sequence <= before.sequence or after.previous != before.manifest
     ]
     at = _target(marts)
     current = next((publication for publication in chain if publication.folder == at), None)
@@ -218,21 +265,6 @@ def _faults(marts: Path, publication: Publication) -> Iterator[Problem]:
     for path in sorted(folder.iterdir()):
         if path.name not in files and path.name != MANIFEST:
             yield _problem(f"{place}/{path.name}", "extra_file")
-
-
-def _described(folder: Path) -> Publication | None:
-    """The publication in ``folder`` by its own manifest, None where there is none of the chain."""
-    try:
-        manifest = _read(folder / MANIFEST)
-        return Publication(
-            manifest["sequence"],
-            manifest["run_id"],
-            sha256(folder / MANIFEST),
-            manifest["previous"],
-            manifest["restored"],
-        )
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
 
 
 def _read(path: Path) -> dict[str, Any]:

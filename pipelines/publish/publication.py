@@ -14,7 +14,7 @@ import os
 import platform
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -219,8 +219,10 @@ def _make_current(marts: Path, run_id: str, write: Callable[[Path], Mapping[str,
     before = published[-1] if published else None
     sequence = before.sequence + 1 if before else 1
     store = marts / STORE
-    folder = store / Publication(sequence, run_id, "", None).folder
-    building, journal = folder.with_suffix(".building"), store / f"{JOURNAL}.new"
+    while _is_current(marts, folder := store / Publication(sequence, run_id, "", None).folder):
+        # Damaged so that the chain does not know it, and yet what readers have open.
+        sequence += 1
+    building = folder.with_suffix(".building")
     made = [path for path in (store, marts) if not path.exists()]
     links: list[Path] = []
     try:
@@ -229,47 +231,53 @@ def _make_current(marts: Path, run_id: str, write: Callable[[Path], Mapping[str,
             shutil.rmtree(leftover, ignore_errors=True)
         building.mkdir(parents=True)
         content = write(building)
-        previous = before.manifest if before else None
         files = {path.name: {"sha256": sha256(path), "bytes": path.stat().st_size} for path in _sorted(building)}
-        _write_json(
-            building / MANIFEST,
-            {"sequence": sequence, "previous": previous, "restored": None, **content, "files": files},
-        )
-        entry = Publication(
-            sequence,
-            run_id,
-            sha256(building / MANIFEST),
-            previous,
-            content.get("restored"),
-            datetime.now().astimezone().isoformat(timespec="seconds"),
-            whose(),
-        )
-        lines = [json.dumps(asdict(each), ensure_ascii=False) + "\n" for each in (*published, entry)]
-        journal.write_text("".join(lines), encoding="utf-8")
-        for path in (*_sorted(building), building, journal):
+        place = {"sequence": sequence, "previous": before and before.manifest, "restored": None}
+        _write_json(building / MANIFEST, {**place, **content, "files": files})
+        for path in (*_sorted(building), building):
             _flush(path)
         building.rename(folder)
         _flush(store)
-        names = {path.name for path in folder.iterdir()}
-        for name in sorted(names):
+        names = [path.name for path in _sorted(folder)]
+        for name in names:
             if not (marts / name).is_symlink():
                 links.append(marts / name)
             _link(marts / name, Path(CURRENT) / name)
+        now = chain.described(folder)
         interruption.last_call()
         _link(marts / CURRENT, folder.relative_to(marts))
     except BaseException:
         if not _is_current(marts, folder):
-            _undo(building, folder, journal, links, made)
+            _undo((building, folder), links, made)
             raise
+    _tidy(marts, [*published, replace(now, at=datetime.now().astimezone().isoformat(timespec="seconds"), by=whose())])
+    return folder
+
+
+def settle(marts: Path) -> None:
+    """Do what a run that was killed right after it published has left to do."""
+    published = chain.read_chain(marts)
+    if published != chain.read_journal(marts):
+        _tidy(marts, published)
+
+
+def _tidy(marts: Path, published: Sequence[Publication]) -> None:
+    """Enter ``published`` in the journal and remove what is out of use; what cannot be done now is done later."""
+    store = marts / STORE
     with contextlib.suppress(OSError):
         _flush(marts)
-        journal.replace(store / JOURNAL)
+        aside = store / f"{JOURNAL}.new"
+        lines = [json.dumps(asdict(publication), ensure_ascii=False) + "\n" for publication in published]
+        aside.write_text("".join(lines), encoding="utf-8")
+        _flush(aside)
+        aside.replace(store / JOURNAL)
         _flush(store)
+        names = {CURRENT, *(path.name for path in (marts / CURRENT).iterdir())}
         for path in marts.iterdir():
-            if path.is_symlink() and path.name != CURRENT and path.name not in names:
+            is_ours = path.is_symlink() and path.readlink().parent in {Path(CURRENT), Path(STORE)}
+            if is_ours and path.name not in names:
                 path.unlink()
-        _forget_old(marts, (*published, entry))
-    return folder
+        _forget_old(marts, published)
 
 
 def _is_current(marts: Path, folder: Path) -> bool:
@@ -277,12 +285,12 @@ def _is_current(marts: Path, folder: Path) -> bool:
     return link.is_symlink() and link.readlink() == folder.relative_to(marts)
 
 
-def _undo(building: Path, folder: Path, journal: Path, links: Iterable[Path], made: Iterable[Path]) -> None:
+def _undo(folders: Iterable[Path], links: Iterable[Path], made: Iterable[Path]) -> None:
     """Take back what a publication that failed has left, as far as that can be done."""
-    for path in (building, folder):
+    for path in folders:
         shutil.rmtree(path, ignore_errors=True)
     with contextlib.suppress(OSError):
-        for path in (journal, *links):
+        for path in links:
             path.unlink(missing_ok=True)
         for path in made:
             path.rmdir()
@@ -301,14 +309,14 @@ def _link(link: Path, target: Path) -> None:
 
 
 def _forget_old(marts: Path, published: Sequence[Publication]) -> None:
-    """Keep the last ``KEPT`` publications that could be restored, and nothing that was left half built."""
+    """Keep the last ``KEPT`` publications that could be restored and what is being read, and nothing half built."""
     store = marts / STORE
     kept = {JOURNAL, published[-1].folder}
     for publication in reversed(published):
         if len(kept) <= KEPT and chain.is_whole(marts, publication):
             kept.add(publication.folder)
     for path in store.iterdir():
-        if path.name not in kept:
+        if path.name not in kept and not chain.is_held(path):
             if path.is_dir():
                 shutil.rmtree(path, ignore_errors=True)
             else:
