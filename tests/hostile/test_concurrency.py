@@ -8,7 +8,6 @@ import signal
 from pathlib import Path
 
 import pytest
-from office import Office
 from process import start
 from test_crash import Bureau, both_results, bureau  # noqa: F401
 from test_verify import publish, published
@@ -62,7 +61,7 @@ def test_what_a_killed_run_left_locks_nobody_out(bureau: Bureau) -> None:  # noq
     assert not list(home.glob("*.run.json"))
 
 
-def test_a_reader_sees_one_result_at_a_time_and_never_an_error(clean: Office, tmp_path: Path) -> None:
+def test_a_reader_sees_one_result_at_a_time_and_never_an_error(tmp_path: Path) -> None:
     """Two results are published in turn by another process, and read without pause."""
     marts, stop = tmp_path / "marts", tmp_path / "stop"
     for run_id in ("odd", "even"):
