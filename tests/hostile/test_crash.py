@@ -196,7 +196,8 @@ def test_every_step_of_the_first_publication_may_be_the_last(tmp_path: Path) -> 
     assert 0 < whole < steps
 
 
-@pytest.mark.parametrize("number", [1, 2, 40, 80, 120])
+@pytest.mark.long
+@pytest.mark.parametrize("number", [1, 2, 40, 120])
 def test_a_first_publication_that_fails_leaves_nothing(bureau: Bureau, number: int) -> None:
     marts = bureau.office.settings.marts
     shutil.rmtree(marts)
@@ -216,6 +217,7 @@ def test_no_room_for_the_warehouse(bureau: Bureau, size: int) -> None:
     bureau.assert_mended()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("size", [1000, 6000, 12000])
 def test_no_room_for_a_mart(bureau: Bureau, size: int) -> None:
     """From the first change of a publication on, no file may be longer than ``size``; the warehouse is written."""
@@ -279,6 +281,7 @@ def test_too_little_memory_is_said(bureau: Bureau) -> None:
     bureau.assert_whole()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("folder", ["marts", "marts/.publications", "."])
 def test_where_nothing_may_be_written_that_is_said(bureau: Bureau, folder: str) -> None:
     place = bureau.office.raw.parent / folder

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -271,3 +273,13 @@ def test_the_same_run_published_again_never_takes_the_place_of_what_is_current(m
 def test_settings_have_no_part_in_the_result(office: Office) -> None:
     limited = Office(replace(office.settings, memory_limit="2GB"))
     assert limited.run().manifest == office.run().manifest
+
+
+def test_a_terminal_without_chinese_is_no_failure(marts: Path) -> None:
+    code = "from pipelines.cli import main; main()"
+    told = subprocess.run(
+        [sys.executable, "-c", code, "verify", "--marts", str(marts)],
+        env={**os.environ, "PYTHONIOENCODING": "ascii"}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (told.returncode, told.stderr) == (Exit.DONE, "")
+    assert "three" in told.stdout
