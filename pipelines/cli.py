@@ -4,6 +4,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import io
 import json
 import os
 import sys
@@ -14,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pipelines import interruption
 from pipelines.errors import Exit, KaoheError, Problem
 from pipelines.labels import Language, label
 
@@ -50,13 +54,17 @@ def run(
     allow_partial: Annotated[
         bool, typer.Option(help="有严重问题的行隔离后仍发布 publish around the rows that fail.")
     ] = False,
+    memory_limit: Annotated[
+        str | None, typer.Option(help="数据库可用内存，如 2GB memory the database may take, such as 2GB.")
+    ] = None,
     lang: Lang = "zh",
     as_json: AsJson = False,
 ) -> int:
     """读取、检查、计分并发布 load, check, score and publish."""
     from pipelines import run as flow
 
-    outcome = flow.run(flow.Settings(raw, marts, warehouse, rubric / edition, allow_partial), _Progress(lang))
+    settings = flow.Settings(raw, marts, warehouse, rubric / edition, allow_partial, memory_limit)
+    outcome = flow.run(settings, _Progress(lang))
     if as_json:
         typer.echo(json.dumps(outcome.manifest, ensure_ascii=False, indent=2))
     else:
@@ -215,6 +223,34 @@ def status(marts: Marts = MARTS, lang: Lang = "zh", as_json: AsJson = False) -> 
 
 
 @app.command()
+def verify(marts: Marts = MARTS, lang: Lang = "zh", as_json: AsJson = False) -> int:
+    """核对已发布的结果是否完整、未被改动或退回 whether what is published is whole, unchanged and the newest."""
+    from pipelines.publish import chain
+
+    verdict = chain.verify(marts)
+    for problem in verdict.problems:
+        _print_problem(problem, lang, "critical")
+    typer.echo(_as_json(verdict.as_json()) if as_json else chain.in_words(verdict, lang))
+    return Exit.INTEGRITY if verdict.problems else Exit.DONE
+
+
+@app.command()
+def restore(
+    run_id: Annotated[str, typer.Argument(help="要恢复的运行编号，见 kaohe verify the run to bring back.")],
+    marts: Marts = MARTS,
+    lang: Lang = "zh",
+) -> int:
+    """恢复先前发布的结果，作为新的一次发布 publish an earlier result again."""
+    from pipelines import run as flow
+    from pipelines.publish import publication
+
+    with flow.alone(marts):
+        now = publication.restore(marts, run_id)
+    typer.echo(label("restored", lang).format(run_id=run_id, sequence=now.sequence))
+    return Exit.DONE
+
+
+@app.command()
 def templates(
     folder: Annotated[Path, typer.Option(help="存放空白表的文件夹 where to put them.")] = Path("templates"),
 ) -> int:
@@ -318,6 +354,11 @@ def _as_json(result: Any) -> str:
 
 def main() -> None:
     """Run the command and leave with its exit code; no traceback reaches a user unless ``--debug`` is given."""
+    interruption.listen()
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that has no Chinese is no reason to fail after the work is done.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     code = _run_command(sys.argv[1:])
     sys.stdout.flush()
     sys.stderr.flush()
@@ -333,12 +374,14 @@ def _run_command(arguments: list[str]) -> int:
     try:
         return int(app(arguments, standalone_mode=False) or 0)
     except (typer.Abort, KeyboardInterrupt):
-        typer.echo(f"kaohe: {label('interrupted', lang)}", err=True)
-        return Exit.INTERRUPTED
+        return _interrupted(lang)
     except _UsageError as error:  # type: ignore[misc]
         error.show()
         return Exit.USAGE
     except Exception as error:
+        if interruption.is_asked():
+            # What an interrupt breaks on its way out is no fault of its own.
+            return _interrupted(lang)
         if debug:
             traceback.print_exc()
         known = _known(error)
@@ -348,14 +391,52 @@ def _run_command(arguments: list[str]) -> int:
         return known.code
 
 
+def _interrupted(lang: Language) -> int:
+    with contextlib.suppress(KeyboardInterrupt):
+        interruption.last_call()
+    typer.echo(f"kaohe: {label('interrupted', lang)}", err=True)
+    return Exit.INTERRUPTED
+
+
 def _known(error: Exception) -> KaoheError:
     """The way out for an error: its own, or what the operating system or a fault of ours amounts to."""
     if isinstance(error, KaoheError):
         return error
-    if isinstance(error, OSError | MemoryError):
-        return KaoheError(Exit.ENVIRONMENT, f"{error}; the result published before stands")
+    if cause := _environment(error):
+        told = f"{label(cause, 'zh')} {label(cause, 'en')} ({' '.join(str(error).split())})"
+        return KaoheError(Exit.ENVIRONMENT, told)
     told = f"an internal fault ({type(error).__name__}: {error}); run again with --debug to see where"
     return KaoheError(Exit.INTERNAL, told)
+
+
+#: What the operating system lacks or forbids, by its number, to the words for it.
+_LACKING = {
+    errno.ENOSPC: "environment_full",
+    errno.EDQUOT: "environment_full",
+    errno.EFBIG: "environment_full",
+    errno.EACCES: "environment_forbidden",
+    errno.EPERM: "environment_forbidden",
+    errno.EROFS: "environment_forbidden",
+    errno.EEXIST: "environment_no_folder",
+    errno.ENOTDIR: "environment_no_folder",
+    errno.ENOMEM: "environment_memory",
+}
+
+
+def _environment(error: Exception) -> str:
+    """Which words say what the machine lacks; empty where ``error`` is not of that kind."""
+    if isinstance(error, OSError):
+        return _LACKING.get(error.errno or 0, "environment_other")
+    if isinstance(error, MemoryError):
+        return "environment_memory"
+    if duckdb := sys.modules.get("duckdb"):
+        if isinstance(error, duckdb.OutOfMemoryException):
+            return "environment_memory"
+        if isinstance(error, duckdb.IOException):
+            # The database words what the system told it and gives no number.
+            found = (words for number, words in _LACKING.items() if os.strerror(number) in str(error))
+            return next(found, "environment_other")
+    return ""
 
 
 class _Progress:

@@ -6,15 +6,16 @@ import contextlib
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipelines import contracts, review, transform
+from pipelines import contracts, interruption, review, transform
 from pipelines.errors import Exit, KaoheError
-from pipelines.publish import publication
+from pipelines.publish import chain, publication
 
 if TYPE_CHECKING:
     import duckdb
@@ -25,13 +26,17 @@ LOCK_FILE = PACKAGE.parent / "requirements.lock"
 
 @dataclass(frozen=True)
 class Settings:
-    """Where a run reads and writes. ``allow_partial`` publishes around quarantined rows instead of refusing."""
+    """Where a run reads and writes. ``allow_partial`` publishes around quarantined rows instead of refusing.
+
+    ``memory_limit`` is how much memory the database may take, such as ``2GB``; None leaves it to the database.
+    """
 
     raw: Path
     marts: Path
     warehouse: Path
     rubric: Path
     allow_partial: bool = False
+    memory_limit: str | None = None
 
 
 @dataclass(frozen=True)
@@ -48,13 +53,15 @@ def run(settings: Settings, report: Callable[[str, str], None]) -> Outcome:
 
     ``report(step, detail)`` hears of progress. Raises KaoheError where nothing could be published.
     """
-    with alone(settings.warehouse):
+    report = interruption.checking(report)
+    with alone(settings.warehouse, settings.marts):
         report("discover", "")
+        publication.settle(settings.marts)
         inputs = _inputs(settings)
         published = publication.read_manifest(settings.marts)
-        if published and published["inputs"] == inputs and publication.is_intact(settings.marts, published):
+        if published and chain.is_intact(settings.marts) and published["inputs"] == inputs:
             return Outcome(published, is_new=False, code=Exit(published["exit_code"]))
-        with warehouse(settings.warehouse) as connection:
+        with warehouse(settings.warehouse, settings.memory_limit) as connection:
             gate = load_and_check(connection, settings, report)
             if gate.critical_failures and not settings.allow_partial:
                 raise gate.refusal()
@@ -98,45 +105,56 @@ def load_and_check(
 
 
 @contextlib.contextmanager
-def alone(warehouse: Path) -> Iterator[None]:
-    """Let one run at a time work on ``warehouse``; KaoheError (busy) says who is at work and since when."""
+def alone(*places: Path) -> Iterator[None]:
+    """Let one run at a time work on each of ``places``; KaoheError (busy) says who is at work and since when.
+
+    The system gives a lock back when its holder ends, however it ends: a file left by a killed run locks nobody out.
+    """
     from filelock import FileLock, Timeout
 
-    warehouse.parent.mkdir(parents=True, exist_ok=True)
-    holder = warehouse.with_name(warehouse.name + ".run.json")
-    lock = FileLock(warehouse.with_name(warehouse.name + ".lock"))
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        try:
-            told = json.loads(holder.read_text(encoding="utf-8"))
-            who = f"process {told['process']}, since {told['since']}"
-        except (OSError, ValueError, KeyError):
-            who = "it did not say who it is"
-        raise KaoheError(Exit.BUSY, f"another run is at work on {warehouse} ({who}); wait for it to end") from None
-    try:
-        holder.write_text(
-            json.dumps({"process": os.getpid(), "since": datetime.now().astimezone().isoformat(timespec="seconds")}),
-            encoding="utf-8",
-        )
+    with contextlib.ExitStack() as held:
+        for place in (path.resolve() for path in places):
+            place.parent.mkdir(parents=True, exist_ok=True)
+            holder = place.with_name(f"{place.name}.run.json")
+            try:
+                held.enter_context(FileLock(place.with_name(f"{place.name}.lock")).acquire(timeout=0))
+            except Timeout:
+                raise KaoheError(Exit.BUSY, _busy(place, holder)) from None
+            held.callback(holder.unlink, missing_ok=True)
+            since = datetime.now().astimezone().isoformat(timespec="seconds")
+            told = {"process": os.getpid(), "by": publication.whose(), "since": since}
+            holder.write_text(json.dumps(told, ensure_ascii=False), encoding="utf-8")
         yield
-    finally:
-        holder.unlink(missing_ok=True)
-        lock.release()
+
+
+def _busy(place: Path, holder: Path) -> str:
+    try:
+        told = json.loads(holder.read_text(encoding="utf-8"))
+        who = f"{told['by']}, 进程 process {told['process']}, 自 since {told['since']}"
+    except (OSError, ValueError, KeyError):
+        who = "它没有说明 it did not say who it is"
+    return f"{place}: 另一次运行正在进行，请等它结束 another run is at work here; wait for it to end ({who})"
 
 
 @contextlib.contextmanager
-def warehouse(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+def warehouse(path: Path, memory_limit: str | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
     """A new, empty warehouse at ``path``; what an earlier run left there is working data and goes."""
     import duckdb
 
     for leftover in (path, path.with_name(path.name + ".wal")):
         leftover.unlink(missing_ok=True)
+    shutil.rmtree(path.with_name(path.name + ".tmp"), ignore_errors=True)
     connection = duckdb.connect(str(path))
-    # Progress is told by the run itself, in one place.
-    connection.execute("SET enable_progress_bar = false")
     try:
-        yield connection
+        # Progress is told by the run itself, in one place.
+        connection.execute("SET enable_progress_bar = false")
+        if memory_limit:
+            try:
+                connection.execute("SET memory_limit = ?", [memory_limit])
+            except duckdb.ParserException as error:
+                raise KaoheError(Exit.USAGE, f"{memory_limit}: 请写作 write it as 2GB, 512MB ({error})") from None
+        with interruption.reaches(connection):
+            yield connection
     finally:
         connection.close()
 
@@ -148,14 +166,14 @@ def _inputs(settings: Settings) -> dict[str, Any]:
         "rubric": _digest(_hashes(settings.rubric, "**/*.yml")),
         "rules": _digest(_hashes(PACKAGE, "**/*.yml") | _hashes(PACKAGE, "**/*.sql")),
         "code": _digest(_hashes(PACKAGE, "**/*.py")),
-        "lock": publication.sha256(LOCK_FILE) if LOCK_FILE.is_file() else None,
+        "lock": chain.sha256(LOCK_FILE) if LOCK_FILE.is_file() else None,
         "allow_partial": settings.allow_partial,
     }
 
 
 def _hashes(folder: Path, pattern: str) -> dict[str, str]:
     files = sorted(path for path in folder.glob(pattern) if path.is_file())
-    return {path.relative_to(folder).as_posix(): publication.sha256(path) for path in files}
+    return {path.relative_to(folder).as_posix(): chain.sha256(path) for path in files}
 
 
 def _digest(content: Any) -> str:

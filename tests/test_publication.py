@@ -96,9 +96,15 @@ def test_csv_opens_in_excel_and_says_what_parquet_says(committed_run: Run) -> No
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(("threads", "seed"), [(1, "0"), (2, "4711")])
-def test_same_input_same_bytes_whatever_the_threads_and_the_hash_seed(
-    committed_run: Run, tmp_path: Path, threads: int, seed: str
+@pytest.mark.parametrize(
+    ("threads", "around"),
+    [
+        (1, {"PYTHONHASHSEED": "0", "LC_ALL": "C", "TZ": "Pacific/Kiritimati"}),
+        (2, {"PYTHONHASHSEED": "4711", "LC_ALL": "C.UTF-8", "TZ": "America/Anchorage"}),
+    ],
+)
+def test_same_input_same_bytes_whatever_the_threads_the_hash_seed_the_locale_and_the_time_zone(
+    committed_run: Run, tmp_path: Path, threads: int, around: dict[str, str]
 ) -> None:
     settings, outcome = committed_run
     code = (
@@ -110,7 +116,7 @@ def test_same_input_same_bytes_whatever_the_threads_and_the_hash_seed(
         "import os; os._exit(0)"
     )
     command = [sys.executable, "-c", code, str(settings.raw), str(tmp_path), str(settings.rubric)]
-    subprocess.run(command, check=True, env={**os.environ, "PYTHONHASHSEED": seed})
+    subprocess.run(command, check=True, env={**os.environ, **around})
     again = publication.read_manifest(tmp_path / "marts")
     assert again is not None
     assert again["files"] == outcome.manifest["files"]

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.errors import Exit, KaoheError
+from pipelines.publish import chain
 
 if TYPE_CHECKING:
     import duckdb
@@ -48,6 +49,7 @@ class Marts:
     folder: Path
     manifest: dict[str, Any]
     _connection: duckdb.DuckDBPyConnection
+    _hold: chain.Hold
 
     @property
     def is_synthetic(self) -> bool:
@@ -108,13 +110,17 @@ def open_marts(folder: Path | str = MARTS) -> Marts:
     folder = Path(folder)
     # Followed once: a run that publishes meanwhile must not leave us with half of each.
     current = (folder / "current" if (folder / "current").exists() else folder).resolve()
+    hold = chain.Hold(current)
     try:
         manifest = json.loads((current / "manifest.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
+        if current.parent.name == chain.STORE and (folder / "current").resolve() != current:
+            # So much was published since we followed the link that this one is gone.
+            return open_marts(folder)
         told = f"{folder}: 尚未发布结果，请先运行 make pipeline nothing is published here; run `make pipeline` first"
         raise KaoheError(Exit.ENVIRONMENT, told) from error
     connection = duckdb.connect()
     for path in sorted(current.glob("*.parquet")):
         quoted = str(path).replace("'", "''")
         connection.execute(f"CREATE VIEW \"{path.stem}\" AS FROM read_parquet('{quoted}')")
-    return Marts(current, manifest, connection)
+    return Marts(current, manifest, connection, hold)

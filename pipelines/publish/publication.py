@@ -2,39 +2,37 @@
 
 ``data/marts/current`` points at one folder below ``data/marts/.publications``; the files beside it
 (``town_score.parquet`` …) are links through ``current``. Moving ``current`` is the one atomic step, and a reader who
-follows it once reads one set, old or new, never a mix.
+follows it once reads one set, old or new, never a mix. A folder that was published is never moved or written again.
 """
 
 from __future__ import annotations
 
-import hashlib
+import contextlib
+import getpass
 import json
 import os
+import platform
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, replace
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipelines import interruption
 from pipelines.errors import Exit, KaoheError
+from pipelines.publish import chain
+from pipelines.publish.chain import CURRENT, JOURNAL, MANIFEST, STORE, Publication, sha256
 from pipelines.transform import Model, describe
 
 if TYPE_CHECKING:
     import duckdb
 
-PUBLICATIONS = ".publications"
-CURRENT = "current"
-MANIFEST = "manifest.json"
 KEPT = 5
 
 _MARK = "\ufeff"
 
 _TABLE_SCHEMA_TYPES = {"VARCHAR": "string", "BOOLEAN": "boolean", "DATE": "date", "DECIMAL": "number"}
-
-
-def sha256(path: Path) -> str:
-    """Hexadecimal SHA-256 of the file's bytes."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def read_manifest(marts: Path) -> dict[str, Any] | None:
@@ -46,15 +44,6 @@ def read_manifest(marts: Path) -> dict[str, Any] | None:
     return manifest
 
 
-def is_intact(marts: Path, manifest: Mapping[str, Any]) -> bool:
-    """Whether every published file is there with the hash its manifest gives."""
-    folder = marts / CURRENT
-    return all(
-        (folder / name).is_file() and sha256(folder / name) == entry["sha256"]
-        for name, entry in manifest["files"].items()
-    )
-
-
 def publish(
     connection: duckdb.DuckDBPyConnection,
     marts: Path,
@@ -64,33 +53,63 @@ def publish(
 ) -> Path:
     """Write every mart as Parquet and CSV with its data package and manifest, and make them the published set.
 
-    ``manifest`` holds what went in (its ``run_id`` names the publication); the files written are added to it.
-    Returns the folder of the publication. Whatever fails, the set published before stays as it was.
+    ``manifest`` holds what went in (its ``run_id`` names the publication); the files written and the place in the chain
+    are added to it. Returns the folder of the publication. Whatever fails, the set published before stays as it was.
     """
-    store = marts / PUBLICATIONS
-    building = store / f"{manifest['run_id']}.building"
-    shutil.rmtree(building, ignore_errors=True)
-    building.mkdir(parents=True)
-    rows = {}
-    for model in models:
-        report(model.name)
-        rows[model.name] = _write_mart(connection, model, building)
-    _write_json(building / "datapackage.json", _data_package(connection, models, manifest))
-    files = {path.name: {"sha256": sha256(path), "bytes": path.stat().st_size} for path in sorted(building.iterdir())}
-    _write_json(building / MANIFEST, {**manifest, "rows": rows, "files": files})
-    for path in building.iterdir():
-        _flush(path)
-    folder = store / str(manifest["run_id"])
-    if folder.exists():
-        # The same input was published before; what stands there may have been damaged since.
-        aside = store / f"{manifest['run_id']}.replaced"
-        shutil.rmtree(aside, ignore_errors=True)
-        folder.rename(aside)
-    building.rename(folder)
-    _flush(store)
-    _point_at(marts, folder)
-    _forget_old(store, folder)
-    return folder
+
+    def write(folder: Path) -> Mapping[str, Any]:
+        rows = {}
+        for model in models:
+            report(model.name)
+            rows[model.name] = _write_mart(connection, model, folder)
+        _write_json(folder / "datapackage.json", _data_package(connection, models, manifest))
+        return {**manifest, "rows": rows}
+
+    return _make_current(marts, str(manifest["run_id"]), write)
+
+
+def restore(marts: Path, run_id: str) -> Publication:
+    """Publish the newest kept result of ``run_id`` again, as a publication of its own; what it is in the chain.
+
+    Where that result is what is published, and whole, nothing is done. KaoheError (usage) for a run that is not kept,
+    (integrity) for one that is no longer what it was.
+    """
+    published = chain.read_chain(marts)
+    kept = [publication for publication in published if (marts / STORE / publication.folder).is_dir()]
+    found = [publication for publication in kept if publication.run_id == run_id]
+    if not found:
+        listed = " ".join(dict.fromkeys(publication.run_id for publication in reversed(kept)))
+        told = f"{run_id}: 没有保留这次运行的结果，可恢复的有 no result of this run is kept; there are: {listed}"
+        raise KaoheError(Exit.USAGE, told)
+    whole = [publication for publication in found if chain.is_whole(marts, publication)]
+    if not whole:
+        told = f"{run_id}: 保留的结果已损坏，不能恢复 what is kept of it is damaged and was not restored"
+        raise KaoheError(Exit.INTEGRITY, told, chain.verify(marts).problems)
+    brought_back = whole[-1]
+    if brought_back == published[-1] and chain.is_intact(marts):
+        return brought_back
+    source = marts / STORE / brought_back.folder
+    manifest = json.loads((source / MANIFEST).read_text(encoding="utf-8"))
+
+    def copy(folder: Path) -> Mapping[str, Any]:
+        for name, entry in manifest["files"].items():
+            shutil.copyfile(source / name, folder / name)
+            if sha256(folder / name) != entry["sha256"]:
+                raise KaoheError(Exit.INTEGRITY, f"{source / name}: changed while it was copied; nothing was restored")
+        went_in = {key: value for key, value in manifest.items() if key not in {"sequence", "previous", "files"}}
+        return {**went_in, "restored": brought_back.sequence}
+
+    _make_current(marts, run_id, copy)
+    return chain.read_chain(marts)[-1]
+
+
+def whose() -> str:
+    """User and host this process works for."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        user = str(os.getuid())
+    return f"{user}@{platform.node()}"
 
 
 def check_marts(connection: duckdb.DuckDBPyConnection, models: Sequence[Model]) -> None:
@@ -190,16 +209,91 @@ def _data_package(
     }
 
 
-def _point_at(marts: Path, folder: Path) -> None:
-    """Make ``folder`` the published set: links for its files first, then the one step that counts."""
-    names = {path.name for path in folder.iterdir()}
-    for name in names:
-        _link(marts / name, Path(CURRENT) / name)
-    _link(marts / CURRENT, folder.relative_to(marts))
-    _flush(marts)
-    for path in marts.iterdir():
-        if path.is_symlink() and path.name != CURRENT and path.name not in names:
-            path.unlink()
+def _make_current(marts: Path, run_id: str, write: Callable[[Path], Mapping[str, Any]]) -> Path:
+    """Have ``write`` fill a folder aside, then make it the published set as the next of the chain; that folder.
+
+    Everything that can fail comes before the one step that counts, and is undone where it does. What comes after it
+    only tidies up, and what is left undone there is done by the next publication.
+    """
+    published = chain.read_chain(marts)
+    before = published[-1] if published else None
+    sequence = before.sequence + 1 if before else 1
+    store = marts / STORE
+    while _is_current(marts, folder := store / Publication(sequence, run_id, "", None).folder):
+        # Damaged so that the chain does not know it, and yet what readers have open.
+        sequence += 1
+    building = folder.with_suffix(".building")
+    made = [path for path in (store, marts) if not path.exists()]
+    links: list[Path] = []
+    try:
+        # What a killed run left under our name was never published.
+        for leftover in (building, folder):
+            shutil.rmtree(leftover, ignore_errors=True)
+        building.mkdir(parents=True)
+        content = write(building)
+        files = {path.name: {"sha256": sha256(path), "bytes": path.stat().st_size} for path in _sorted(building)}
+        place = {"sequence": sequence, "previous": before and before.manifest, "restored": None}
+        _write_json(building / MANIFEST, {**place, **content, "files": files})
+        for path in (*_sorted(building), building):
+            _flush(path)
+        building.rename(folder)
+        _flush(store)
+        names = [path.name for path in _sorted(folder)]
+        for name in names:
+            if not (marts / name).is_symlink():
+                links.append(marts / name)
+            _link(marts / name, Path(CURRENT) / name)
+        now = chain.described(folder)
+        interruption.last_call()
+        _link(marts / CURRENT, folder.relative_to(marts))
+    except BaseException:
+        if not _is_current(marts, folder):
+            _undo((building, folder), links, made)
+            raise
+    _tidy(marts, [*published, replace(now, at=datetime.now().astimezone().isoformat(timespec="seconds"), by=whose())])
+    return folder
+
+
+def settle(marts: Path) -> None:
+    """Do what a run that was killed right after it published has left to do."""
+    published = chain.read_chain(marts)
+    if published != chain.read_journal(marts):
+        _tidy(marts, published)
+
+
+def _tidy(marts: Path, published: Sequence[Publication]) -> None:
+    """Enter ``published`` in the journal and remove what is out of use; what cannot be done now is done later."""
+    store = marts / STORE
+    with contextlib.suppress(OSError):
+        _flush(marts)
+        aside = store / f"{JOURNAL}.new"
+        lines = [json.dumps(asdict(publication), ensure_ascii=False) + "\n" for publication in published]
+        aside.write_text("".join(lines), encoding="utf-8")
+        _flush(aside)
+        aside.replace(store / JOURNAL)
+        _flush(store)
+        names = {CURRENT, *(path.name for path in (marts / CURRENT).iterdir())}
+        for path in marts.iterdir():
+            is_ours = path.is_symlink() and path.readlink().parent in {Path(CURRENT), Path(STORE)}
+            if is_ours and path.name not in names:
+                path.unlink()
+        _forget_old(marts, published)
+
+
+def _is_current(marts: Path, folder: Path) -> bool:
+    link = marts / CURRENT
+    return link.is_symlink() and link.readlink() == folder.relative_to(marts)
+
+
+def _undo(folders: Iterable[Path], links: Iterable[Path], made: Iterable[Path]) -> None:
+    """Take back what a publication that failed has left, as far as that can be done."""
+    for path in folders:
+        shutil.rmtree(path, ignore_errors=True)
+    with contextlib.suppress(OSError):
+        for path in links:
+            path.unlink(missing_ok=True)
+        for path in made:
+            path.rmdir()
 
 
 def _link(link: Path, target: Path) -> None:
@@ -207,16 +301,30 @@ def _link(link: Path, target: Path) -> None:
         return
     aside = link.with_name(f".{link.name}.new")
     aside.unlink(missing_ok=True)
-    aside.symlink_to(target)
-    aside.replace(link)
+    try:
+        aside.symlink_to(target)
+        aside.replace(link)
+    finally:
+        aside.unlink(missing_ok=True)
 
 
-def _forget_old(store: Path, newest: Path) -> None:
-    """Keep the last ``KEPT`` publications, and nothing that was left half built."""
-    whole = sorted((path for path in store.iterdir() if not path.suffix), key=lambda path: path.stat().st_mtime_ns)
+def _forget_old(marts: Path, published: Sequence[Publication]) -> None:
+    """Keep the last ``KEPT`` publications that could be restored and what is being read, and nothing half built."""
+    store = marts / STORE
+    kept = {JOURNAL, published[-1].folder}
+    for publication in reversed(published):
+        if len(kept) <= KEPT and chain.is_whole(marts, publication):
+            kept.add(publication.folder)
     for path in store.iterdir():
-        if path != newest and path not in whole[-KEPT:]:
-            shutil.rmtree(path, ignore_errors=True)
+        if path.name not in kept and not chain.is_held(path):
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink()
+
+
+def _sorted(folder: Path) -> list[Path]:
+    return sorted(folder.iterdir())
 
 
 def _write_json(path: Path, content: Mapping[str, Any]) -> None:

@@ -13,6 +13,8 @@ from sqlalchemy.dialects import registry
 from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.pool import StaticPool
 
+from pipelines import interruption
+
 # What importing Great Expectations would import as well, where it finds it, for no check here: a grammar that JSON
 # Schema compiles (a fourth of the time), and Spark, whose client ends the process where it takes it for a doctest.
 _PUT_OFF = [name for name in ("rfc3987_syntax", "pyspark") if name not in sys.modules]
@@ -37,6 +39,10 @@ if TYPE_CHECKING:
 _DIALECT = "kaohe"
 
 
+class _EndsTheRun(BaseException):
+    """Carries an error that no check is to blame for past all that catches an ``Exception``."""
+
+
 class WarehouseDialect(DefaultDialect):
     """Reads through a DuckDB connection that is already open.
 
@@ -56,6 +62,20 @@ class WarehouseDialect(DefaultDialect):
 
     def initialize(self, connection: Any) -> None:
         """Ask the database nothing before it is used."""
+
+    def do_execute(self, cursor: Any, statement: Any, parameters: Any, *_: Any) -> None:
+        """Run a query; what ends the run does so at once, for Great Expectations would try it again and go on."""
+        import duckdb
+
+        interruption.check()
+        try:
+            with interruption.reaches(cursor):
+                cursor.execute(statement, parameters)
+        except Exception as error:
+            interruption.check()
+            if isinstance(error, duckdb.OutOfMemoryException | duckdb.IOException):
+                raise _EndsTheRun from error
+            raise
 
     def do_begin(self, dbapi_connection: Any) -> None:
         """Leave transactions to the run, whose connection this is."""
@@ -145,6 +165,8 @@ def validate(connection: duckdb.DuckDBPyConnection, checks: Sequence[Check]) -> 
                 if "observed_value" not in result.result:
                     raise RuntimeError(f"{told.get('check')} could not be evaluated: {result.exception_info}")
                 breaking[told["check"]] = int(result.result["observed_value"])
+    except _EndsTheRun as ended:
+        raise ended.__cause__ or ended from None
     finally:
         context.data_sources.delete("warehouse")
         cursor.close()
