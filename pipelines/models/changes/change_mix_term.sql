@@ -13,9 +13,19 @@ WITH looked_at AS (
     WHERE part <> 'review'
 )
 
-SELECT  -- noqa: AM04
+SELECT
+    term.scenario,
+    term.year,
     mix.mix AS town_id,
-    term.* EXCLUDE (town_id, state)
+    term.item,
+    term.term,
+    term.kind,
+    term.status,
+    term.is_met,
+    term.best_n,
+    term.best_d,
+    term.worst_n,
+    term.worst_d
 FROM change_mix AS mix
 INNER JOIN change_term AS term
     ON mix.year = term.year AND mix.town_id = term.town_id AND mix.item = term.item

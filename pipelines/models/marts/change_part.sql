@@ -215,7 +215,6 @@ figure_text AS (
         year,
         town_id,
         indicator,
-        unit,
         title_zh,
         title_en,
         is_before,
@@ -236,7 +235,6 @@ figure_told AS (
         year,
         town_id,
         indicator,
-        any_value(unit) AS unit,
         any_value(title_zh) AS title_zh,
         any_value(title_en) AS title_en,
         coalesce(max(told) FILTER (WHERE is_before), '暂缺') || ' → '
@@ -290,11 +288,6 @@ worded AS (
                     '复核更正 ' || coalesce(regexp_replace(cast(part.before AS VARCHAR), '\.?0+$', ''), '无') || ' → '
                     || coalesce(regexp_replace(cast(part.after AS VARCHAR), '\.?0+$', ''), '无')
             ELSE '撤并：' || merged.told || ' 的数据合并计算'
-        END || CASE
-            WHEN coalesce(figure.unit, '') NOT IN ('percent', 'ratio') THEN ''
-            WHEN part.part = 'numerator' THEN '，分子'
-            WHEN part.part = 'denominator' THEN '，分母'
-            ELSE ''
         END AS explanation_zh,
         CASE
             WHEN part.part IN ('numerator', 'denominator', 'figure')
@@ -310,11 +303,6 @@ worded AS (
                     'review ' || coalesce(regexp_replace(cast(part.before AS VARCHAR), '\.?0+$', ''), 'none') || ' → '
                     || coalesce(regexp_replace(cast(part.after AS VARCHAR), '\.?0+$', ''), 'none')
             ELSE 'merged: the figures of ' || merged.told || ' counted together'
-        END || CASE
-            WHEN coalesce(figure.unit, '') NOT IN ('percent', 'ratio') THEN ''
-            WHEN part.part = 'numerator' THEN ', numerator'
-            WHEN part.part = 'denominator' THEN ', denominator'
-            ELSE ''
         END AS explanation_en
     FROM part
     INNER JOIN rubric_item AS item
