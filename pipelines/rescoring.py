@@ -143,11 +143,8 @@ def split_change(
         }
         for table, query in held.items():
             listed = ", ".join(map(str, sorted(years)))
-            query = f"SELECT {told}, * EXCLUDE (year) FROM ({query}) WHERE year IN ({listed})"
-            is_there = schema != given[0][0]
-            connection.execute(
-                f"INSERT INTO {table} BY NAME {query}" if is_there else f"CREATE TABLE {table} AS {query}"
-            )
+            into = f"CREATE TABLE {table} AS" if schema == "published" else f"INSERT INTO {table} BY NAME"
+            connection.execute(f"{into} SELECT {told}, * EXCLUDE (year) FROM ({query}) WHERE year IN ({listed})")
     connection.execute("CREATE TABLE merged_town AS FROM published.merged_town")
     scopes = [
         f"""SELECT this.year, this.town_id, before.year AS previous_year,
@@ -157,9 +154,7 @@ def split_change(
         for year, before in pairs
     ]
     connection.execute("CREATE TABLE change_scope AS " + " UNION ALL ".join(scopes))
-    transform.run_models(
-        connection, transform.upstream("change_part", given={*GIVEN, "change_scope", "merged_town"})
-    )
+    transform.run_models(connection, transform.upstream("change_part", given={*GIVEN, "change_scope", "merged_town"}))
     return connection
 
 

@@ -28,7 +28,7 @@ CAUSES = ("performance", "revision", "judgement", "adjustment", "coverage", "met
 
 
 def open_earlier(marts_folder: Path, publication: str) -> Marts:
-    """An earlier publication, given as a folder or by its run id below ``marts_folder``; KaoheError where there is none."""
+    """An earlier publication, given as a folder or by its run id below ``marts_folder``; KaoheError otherwise."""
     folder = Path(publication)
     if not (folder / "manifest.json").exists() and not (folder / "current").exists():
         found = [each for each in (marts_folder / ".publications").glob(f"{publication}*") if not each.suffix]
@@ -182,8 +182,8 @@ _OTHER_RULES = """
     INSERT INTO leg BY NAME
     WITH rule AS (
         SELECT item,
-            string_agg(was.rule_zh, '；' ORDER BY term) AS was_zh, string_agg(was.rule_en, '; ' ORDER BY term) AS was_en,
-            string_agg(now.rule_zh, '；' ORDER BY term) AS now_zh, string_agg(now.rule_en, '; ' ORDER BY term) AS now_en
+            string_agg(was.rule_zh, '；' ORDER BY term) AS was_zh, string_agg(now.rule_zh, '；' ORDER BY term) AS now_zh,
+            string_agg(was.rule_en, '; ' ORDER BY term) AS was_en, string_agg(now.rule_en, '; ' ORDER BY term) AS now_en
         FROM earlier.term_definition AS was FULL JOIN rules.term_definition AS now USING (item, term) GROUP BY item
     )
 
@@ -201,9 +201,7 @@ _OTHER_RULES = """
 """
 
 
-def compare(
-    marts: Marts, before: int, after: int, town: str = "", earlier: Marts | None = None
-) -> _Row:
+def compare(marts: Marts, before: int, after: int, town: str = "", earlier: Marts | None = None) -> _Row:
     """Why totals changed from ``before`` (as published in ``earlier``, where given) to ``after``.
 
     Returns ``before`` and ``after`` (run_id, edition, year); ``towns``, the greatest fall first, each with its totals,
