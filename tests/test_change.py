@@ -74,7 +74,8 @@ def assert_adds_up(connection: duckdb.DuckDBPyConnection) -> int:
     found = rows(
         connection,
         """SELECT scope.year, scope.town_id, now.total_low - was.total_low AS low,
-            now.total_high - was.total_high AS high, now.total - was.total AS total, coalesce(sum(points_low), 0) AS part_low,
+            now.total_high - was.total_high AS high, now.total - was.total AS total,
+            coalesce(sum(points_low), 0) AS part_low,
             coalesce(sum(points_high), 0) AS part_high, sum(part.points) AS part_total, count(part.item) AS parts
         FROM change_scope AS scope
         INNER JOIN scored_town AS now ON scope.year = now.year AND scope.town_id = now.town_id

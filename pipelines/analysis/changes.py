@@ -182,8 +182,10 @@ _OTHER_RULES = """
     INSERT INTO leg BY NAME
     WITH rule AS (
         SELECT item,
-            string_agg(was.rule_zh, '；' ORDER BY term) AS was_zh, string_agg(now.rule_zh, '；' ORDER BY term) AS now_zh,
-            string_agg(was.rule_en, '; ' ORDER BY term) AS was_en, string_agg(now.rule_en, '; ' ORDER BY term) AS now_en
+            string_agg(was.rule_zh, '；' ORDER BY term) AS was_zh,
+            string_agg(now.rule_zh, '；' ORDER BY term) AS now_zh,
+            string_agg(was.rule_en, '; ' ORDER BY term) AS was_en,
+            string_agg(now.rule_en, '; ' ORDER BY term) AS now_en
         FROM earlier.term_definition AS was FULL JOIN rules.term_definition AS now USING (item, term) GROUP BY item
     )
 

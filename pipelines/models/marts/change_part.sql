@@ -106,18 +106,22 @@ item_rounded AS (
 ),
 
 item_amount AS (
-    -- What rounding leaves over goes to the greatest.
+    -- What rounding leaves over goes to the greatest. More than a few millionths is no rounding: the sum stays wrong.
     SELECT
         * REPLACE (
             cast(
                 amount + CASE
-                    WHEN row_number() OVER (PARTITION BY year, town_id, bound ORDER BY size DESC, item ASC) = 1
-                        THEN town_amount - sum(amount) OVER (PARTITION BY year, town_id, bound)
+                    WHEN
+                        row_number() OVER town = 1 AND abs(town_amount - sum(amount) OVER whole_town) <= 100
+                        THEN town_amount - sum(amount) OVER whole_town
                     ELSE 0
                 END AS HUGEINT
             ) AS amount
         )
     FROM item_rounded
+    WINDOW
+        whole_town AS (PARTITION BY year, town_id, bound),
+        town AS (PARTITION BY year, town_id, bound ORDER BY size DESC, item ASC)
 ),
 
 part_rounded AS (
@@ -146,16 +150,18 @@ part_amount AS (
             cast(
                 amount + CASE
                     WHEN
-                        row_number() OVER (
-                            PARTITION BY year, town_id, item, bound
-                            ORDER BY abs(amount) DESC, cause ASC, part ASC, indicator ASC
-                        ) = 1
-                        THEN item_amount - sum(amount) OVER (PARTITION BY year, town_id, item, bound)
+                        row_number() OVER item = 1 AND abs(item_amount - sum(amount) OVER whole_item) <= 100
+                        THEN item_amount - sum(amount) OVER whole_item
                     ELSE 0
                 END AS DECIMAL(14, 0)
             ) * cast(0.000001 AS DECIMAL(7, 6)) AS amount
         )
     FROM part_rounded
+    WINDOW
+        whole_item AS (PARTITION BY year, town_id, item, bound),
+        item AS (
+            PARTITION BY year, town_id, item, bound ORDER BY abs(amount) DESC, cause ASC, part ASC, indicator ASC
+        )
 ),
 
 part AS (
