@@ -430,7 +430,7 @@ def merging() -> duckdb.DuckDBPyConnection:
         {(source, year) for source in sources for year in (2013, 2014)},
     )
     insert(connection, "accepted_towns", [{"town_id": "A", "merged_into": "B", "valid_to": 2013, "source_row": 2}])
-    figures = [(2013, "A", 100, 90), (2013, "B", 100, 99), (2014, "B", 200, 189)]
+    figures = [(2013, "A", 100, 96), (2013, "B", 100, 99), (2014, "B", 200, 195)]
     figures += [(year, "C", 100, 97) for year in (2013, 2014)]
     insert(
         connection,
@@ -446,12 +446,12 @@ def test_what_a_merger_does_is_the_registers_and_no_ones_performance() -> None:
     assert assert_adds_up(connection) == 2
     found = rows(connection, "FROM change_part")
     assert [(row["town_id"], row["item"], row["cause"]) for row in found] == [("B", "3.3.1", "register")]
-    assert found[0]["points_low"] == -2
+    assert found[0]["points_low"] == -1
     assert "A" in found[0]["explanation_zh"]
     backwards = "SELECT 2013 AS year, town_id, 2014 AS previous_year, 'performance' AS figure_cause FROM town_year"
     split(connection, {}, f"{backwards} WHERE year = 2014")
     assert assert_adds_up(connection) == 2
-    assert keyed(rows(connection, "FROM change_part")) == {("B", "3.3.1", "register", "register", ""): (2, 2)}
+    assert keyed(rows(connection, "FROM change_part")) == {("B", "3.3.1", "register", "register", ""): (1, 1)}
 
 
 def test_what_a_merged_town_does_better_is_its_performance() -> None:
@@ -460,8 +460,8 @@ def test_what_a_merged_town_does_better_is_its_performance() -> None:
     split(connection, {})
     assert_adds_up(connection)
     assert keyed(rows(connection, "FROM change_part")) == {
-        ("B", "3.3.1", "register", "register", ""): (-2, -2),
-        ("B", "3.3.1", "performance", "numerator", "information_accuracy"): (2, 2),
+        ("B", "3.3.1", "register", "register", ""): (-1, -1),
+        ("B", "3.3.1", "performance", "numerator", "information_accuracy"): (1, 1),
     }
 
 
