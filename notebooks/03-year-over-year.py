@@ -13,12 +13,13 @@
 # %% [markdown]
 # # 三、年度对比 Year over year
 #
-# 任意两年：谁升谁降、等次变动、哪些条款带动全市，以及每个镇街从一个总分到另一个总分的每一步（逐步相加，分毫不差）。
+# 任意两年：谁升谁降、等次变动、哪些条款带动全市，以及每个镇街从一个总分到另一个总分的每一步及其原因：业绩数据、
+# 考核评分、复核更正、数据有无、撤并（逐步相加，分毫不差）。
 # 镇街按单位编号对应，改名、改代码仍是同一单位。
 #
 # Any two years: who rose and fell, how grades changed, which items moved the city, and every town's way from one total
-# to the other, step by step; the steps add up exactly. Towns are matched by identifier, through any change of name or
-# code.
+# to the other, step by step, each with its cause: figures, judgement, review, reported or not, towns merged. The steps
+# add up exactly. Towns are matched by identifier, through any change of name or code.
 
 # %%
 from IPython.display import display

@@ -209,6 +209,29 @@ def whatif(
 
 
 @app.command()
+def compare(
+    year: Annotated[int, typer.Argument(help="前一年 the year before.")],
+    other: Annotated[int, typer.Argument(help="后一年 the year after.")],
+    town: Annotated[str, typer.Option(help="只看一个镇街 one town.")] = "",
+    before: Annotated[
+        str, typer.Option(help="前一年取自较早的发布：文件夹或运行编号 an earlier publication: a folder or run id.")
+    ] = "",
+    marts: Marts = MARTS,
+    lang: Lang = "zh",
+    as_json: AsJson = False,
+) -> int:
+    """总分为何变动：各部分之和等于变动 why totals changed, in parts that add up exactly."""
+    from pipelines.analysis.changes import compare as compared
+    from pipelines.analysis.changes import compare_in_words, open_earlier
+    from pipelines.analysis.marts import open_marts
+
+    earlier = open_earlier(marts, before) if before else None
+    found = compared(open_marts(marts), year, other, town, earlier)
+    typer.echo(_as_json(found) if as_json else compare_in_words(found, lang, whole=bool(town)))
+    return Exit.DONE
+
+
+@app.command()
 def status(marts: Marts = MARTS, lang: Lang = "zh", as_json: AsJson = False) -> int:
     """各年结果办到哪一步、期限与结果指纹 where each year's result stands, its deadlines and its fingerprint."""
     from datetime import date

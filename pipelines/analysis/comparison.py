@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from pipelines.analysis.changes import CAUSES, parts
 from pipelines.analysis.charts import (
     GAIN,
     INK,
@@ -59,10 +60,11 @@ class Mover(NamedTuple):
 
 
 class Step(NamedTuple):
-    """What one item, or the limit on bonus, added to a town's total between the years."""
+    """What one item added to a town's total between the years, for one cause (empty: a town as a whole)."""
 
     item: str
     title: str
+    cause: str
     change: Decimal
 
 
@@ -122,7 +124,7 @@ def comparability(marts: Marts, before: int, after: int, lang: Language) -> list
 
 
 def waterfall(marts: Marts, town: str, before: int, after: int, lang: Language) -> Waterfall | None:
-    """What each item added to the town's total, or None while either year is not final.
+    """What each item added to the town's total by which cause, or None while either year is not final.
 
     KaoheError (integrity) where the steps do not add up: the marts would contradict themselves.
     """
@@ -134,12 +136,13 @@ def waterfall(marts: Marts, town: str, before: int, after: int, lang: Language) 
 def waterfalls(marts: Marts, towns: Iterable[Mover], before: int, after: int, lang: Language) -> list[Waterfall]:
     """The waterfall of each of the towns that has a final total in both years."""
     final = [mover for mover in towns if mover.change is not None]
-    given = {"before": before, "after": after, "towns": [mover.town_id for mover in final]}
+    titles = _titles(marts, lang)
     steps: dict[str, list[Step]] = {}
-    for row in marts.rows(_ITEM_CHANGES.format(lang=lang), given):
-        steps.setdefault(row["town_id"], []).append(Step(row["item"], row["title"], row["change"]))
-    for row in marts.rows(_LIMIT_CHANGES, given):
-        steps.setdefault(row["town_id"], []).append(Step("", label("compare_bonus_limit", lang), row["change"]))
+    for town_id, item, cause, change in _summed(marts, before, after, [mover.town_id for mover in final]):
+        steps.setdefault(town_id, []).append(Step(item, titles[item], cause, change))
+    places = {item: place for place, item in enumerate(titles)}
+    for found in steps.values():
+        found.sort(key=lambda step: (places[step.item], CAUSES.index(step.cause)))
     return [
         _exact(Waterfall(mover.name, mover.total_before, tuple(steps.get(mover.town_id, ())), mover.total_after))
         for mover in final
@@ -147,22 +150,37 @@ def waterfalls(marts: Marts, towns: Iterable[Mover], before: int, after: int, la
     ]
 
 
+def _summed(marts: Marts, before: int, after: int, towns: list[str]) -> list[tuple[str, str, str, Decimal]]:
+    """What each item added by which cause to the towns: town_id, item, cause, points."""
+    if before == after:
+        return []
+    return (
+        parts(marts, before, after)
+        .execute(
+            "SELECT town_id, item, cause, sum(points) FROM part WHERE list_contains($towns, town_id) GROUP BY ALL "
+            "HAVING sum(points) <> 0",
+            {"towns": towns},
+        )
+        .fetchall()
+    )
+
+
 def _exact(each: Waterfall) -> Waterfall:
     if each.before + sum((step.change for step in each.steps), Decimal()) != each.after:
-        told = f"{each.name}: the items do not add up to the change from {each.before} to {each.after}"
+        told = f"{each.name}: the parts do not add up to the change from {each.before} to {each.after}"
         raise KaoheError(Exit.INTEGRITY, told)
     return each
 
 
 def item_moves(marts: Marts, before: int, after: int, lang: Language) -> list[Step]:
-    """What each item added to all towns together, the greatest rise first; towns final in both years only."""
+    """What each item added to all towns together by which cause, the greatest rise first; final towns only."""
     final = [mover for mover in movers(marts, before, after) if mover.change is not None]
-    summed: dict[tuple[str, str], Decimal] = {}
+    summed: dict[tuple[str, str, str], Decimal] = {}
     for each in waterfalls(marts, final, before, after, lang):
-        for item, title, change in each.steps:
-            summed[item, title] = summed.get((item, title), Decimal()) + change
-    steps = [Step(item, title, change) for (item, title), change in summed.items() if change]
-    return sorted(steps, key=lambda step: (-step.change, step.item))
+        for item, title, cause, change in each.steps:
+            summed[item, title, cause] = summed.get((item, title, cause), Decimal()) + change
+    steps = [Step(*what, change) for what, change in summed.items() if change]
+    return sorted(steps, key=lambda step: (-step.change, step.item, step.cause))
 
 
 def towns_to_draw(marts: Marts, before: int, after: int, town: str = "") -> list[str]:
@@ -189,7 +207,7 @@ def steps_table(marts: Marts, before: int, after: int, lang: Language) -> pandas
 
     found = waterfalls(marts, movers(marts, before, after), before, after, lang)
     rows = [{"name": each.name, **step._asdict()} for each in found for step in each.steps if step.change]
-    return pandas.DataFrame(rows, columns=["name", "item", "title", "change"], dtype="object")
+    return pandas.DataFrame(rows, columns=["name", "item", "title", "cause", "change"], dtype="object")
 
 
 # Charts ---------------------------------------------------------------------------------------------------------------
@@ -200,7 +218,7 @@ def rise_and_fall(marts: Marts, before: int, after: int, lang: Language) -> Char
     moved = [mover for mover in movers(marts, before, after) if mover.change is not None]
     drawn, left_out = _both_ends(moved)
     title = title_of("chart_movers", lang, left_out, before=before, after=after)
-    steps = [Step("", mover.name, mover.change or Decimal()) for mover in drawn]
+    steps = [Step("", mover.name, "", mover.change or Decimal()) for mover in drawn]
     said = [f"{plain(mover.total_before, 2)} → {plain(mover.total_after, 2)}" for mover in drawn]
     chart = _bars_of_change(marts, lang, title, steps, said)
     changes = [mover.change or Decimal() for mover in moved]
@@ -273,7 +291,7 @@ def city_moves(marts: Marts, before: int, after: int, lang: Language) -> Chart:
         before=before,
         after=after,
         total=signed(sum((step.change for step in steps), Decimal()), 2),
-        told=lambda each: listed((_step_said(step, titles[each]) for step in steps), each),
+        told=lambda each: listed((_step_said(step, titles[each], each) for step in steps), each),
     )
     return chart
 
@@ -301,7 +319,7 @@ def draw_waterfall(marts: Marts, town: str, before: int, after: int, lang: Langu
     axes.barh(len(steps) + 1, float(each.after), height=0.7, **WHOLE.look())
     for place, total in ((0, each.before), (len(steps) + 1, each.after)):
         axes.annotate(plain(total, 2), (float(total), place), (4, 0), **_BESIDE)
-    names = [str(before), *(f"{shorten(step.title, 22)}  {step.item}" for step in steps), str(after)]
+    names = [str(before), *(_step_named(step, lang) for step in steps), str(after)]
     axes.set_yticks(range(len(names)), names)
     axes.set_ylim(len(names) - 0.4, -0.6)
     # The two totals are cut off on the left, so that a tenth of a point can be seen; the axis says where it begins.
@@ -310,7 +328,7 @@ def draw_waterfall(marts: Marts, town: str, before: int, after: int, lang: Langu
     titles = {each_lang: _titles(marts, each_lang) for each_lang in LANGUAGES}
     chart.tell(
         "alt_waterfall",
-        told=lambda other: listed((_step_said(step, titles[other]) for step in steps), other),
+        told=lambda other: listed((_step_said(step, titles[other], other) for step in steps), other),
         **values,
     )
     return chart
@@ -332,7 +350,7 @@ def _bars_of_change(marts: Marts, lang: Language, title: str, steps: list[Step],
         axes.barh(place, float(step.change), height=0.7, **(GAIN if step.change > 0 else LOSS).look())
         text = signed(step.change, 2) + (f"   {said[place]}" if said else "")
         axes.annotate(text, (float(max(step.change, Decimal())), place), (4, 0), **_BESIDE)
-    names = [f"{shorten(step.title, 24)}  {step.item}".rstrip() for step in steps]
+    names = [_step_named(step, lang) for step in steps]
     axes.set_yticks(range(len(steps)), names)
     axes.set_ylim(max(1, len(steps)) - 0.4, -0.6)
     axes.axvline(0, color=INK, linewidth=0.8)
@@ -349,13 +367,21 @@ def _both_ends(moved: list[Mover], most: int = 60) -> tuple[list[Mover], int]:
 
 
 def _titles(marts: Marts, lang: Language) -> dict[str, str]:
-    """Title of every item in the language, and of the step that is no item."""
-    rows = marts.rows(f"SELECT item, title_{lang} AS title FROM item_definition")
-    return {row["item"]: row["title"] for row in rows} | {"": label("compare_bonus_limit", lang)}
+    """Title of every item in the language, in the order of the document."""
+    rows = marts.rows(f"SELECT item, title_{lang} AS title FROM item_definition ORDER BY position")
+    return {row["item"]: row["title"] for row in rows}
 
 
-def _step_said(step: Step, titles: dict[str, str]) -> str:
-    return f"{step.item} {titles.get(step.item, step.title)} {signed(step.change)}".strip()
+def _step_named(step: Step, lang: Language) -> str:
+    """The step beside its bar: item and cause, or the town."""
+    if not step.cause:
+        return shorten(step.title, 24)
+    return f"{shorten(step.title, 20)} · {label(f'cause_{step.cause}', lang)}  {step.item}"
+
+
+def _step_said(step: Step, titles: dict[str, str], lang: Language) -> str:
+    cause = f" ({label(f'cause_{step.cause}', lang)})" if step.cause else ""
+    return f"{step.item} {titles.get(step.item, step.title)}{cause} {signed(step.change)}".strip()
 
 
 def _mover(row: dict[str, Any]) -> Mover:
@@ -389,20 +415,3 @@ def _names(marts: Marts, year: int) -> dict[str, str]:
 _RANKS = ("rank_before", "rank_after")
 _STAYED = Fill("#d9d9d9", "")
 _BESIDE: dict[str, Any] = {"textcoords": "offset points", "verticalalignment": "center", "fontsize": 9}
-
-#: Every item of either year; one that the other year's edition has not got counts as nothing there.
-_ITEM_CHANGES = """
-    SELECT town_id, item, coalesce(new.title_{lang}, old.title_{lang}) AS title,
-        coalesce(new.points, 0) - coalesce(old.points, 0) AS change
-    FROM (FROM item_score WHERE year = $before AND kind <> 'condition' AND town_id IN $towns) AS old
-    FULL JOIN (FROM item_score WHERE year = $after AND kind <> 'condition' AND town_id IN $towns) AS new
-        USING (town_id, item)
-    LEFT JOIN item_definition USING (item)
-    ORDER BY town_id, item_definition.position NULLS LAST, item"""
-
-#: What the limit on bonus takes off the sum of the items.
-_LIMIT_CHANGES = """
-    SELECT town_id, (new.total - new.points - new.bonus) - (old.total - old.points - old.bonus) AS change
-    FROM (FROM town_score WHERE year = $before) AS old
-    INNER JOIN (FROM town_score WHERE year = $after) AS new USING (town_id)
-    WHERE town_id IN $towns AND change <> 0"""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 MOST_ROWS = 200
 
 #: Columns of codes, with the beginning of their label.
-_CODES = {"status": "status_", "severity": "severity_"}
+_CODES = {"status": "status_", "severity": "severity_", "cause": "cause_"}
 _POINTS = {
     *("points", "bonus", "total", "total_low", "total_high", "lost", "available", "median_points", "most_lost"),
     *("points_low", "points_high", "total_before", "total_after", "before", "after"),

@@ -160,6 +160,16 @@ _PROMISES = {
         SELECT count(*) FROM town_score
         WHERE (status = 'final') <> (rank IS NOT NULL)
             OR (status = 'final' AND grade IS NULL AND condition_met IS NOT NULL)""",
+    "the parts of a change add up to it": """
+        SELECT count(*) FROM town_score AS town
+        INNER JOIN town_score AS previous ON town.town_id = previous.town_id AND town.year = previous.year + 1
+        LEFT JOIN (
+            SELECT year, town_id, sum(points) AS points, sum(points_low) AS low, sum(points_high) AS high
+            FROM change_part GROUP BY ALL
+        ) AS part ON town.year = part.year AND town.town_id = part.town_id
+        WHERE coalesce(part.low, 0) <> town.total_low - previous.total_low
+            OR coalesce(part.high, 0) <> town.total_high - previous.total_high
+            OR coalesce(part.points, 0) <> coalesce(town.total - previous.total, 0)""",
     "every town of the register is graded in every year": """
         SELECT count(*) FROM town_year LEFT JOIN town_score USING (year, town_id) WHERE town_score.status IS NULL""",
 }

@@ -317,6 +317,7 @@ class _Site:
         for earlier, later in self.pairs:
             rows = self.marts.rows(_PAIR, {"later": later, "earlier": earlier})
             moved = [row for row in rows if row["change"] is not None]
+            self._tell_why(rows, earlier, later)
             transitions = _counted((row["previous_grade"] or "", row["grade"] or "") for row in rows)
             items = self.marts.rows(_MOVED_ITEMS, {"later": later, "earlier": earlier})
             for row in items:
@@ -344,6 +345,14 @@ class _Site:
                 items=items,
                 chart=changes_chart(moved),
             )
+
+    def _tell_why(self, rows: _Rows, earlier: int, later: int) -> None:
+        """Give each town that moved its greatest reasons, where the years are neighbours: only those are published."""
+        why: dict[str, _Rows] = defaultdict(list)
+        for row in self.marts.rows(_WHY, {"later": later, "earlier": earlier}):
+            why[row["town_id"]].append(row)
+        for row in rows:
+            row["why"] = why[row["town_id"]]
 
     def _step(self, previous: str, grade: str) -> int:
         """How many grades better ``grade`` is than ``previous``; 0 where one of them is not decided."""
@@ -529,6 +538,19 @@ _PAIR = """
     FROM town_score AS later JOIN town_score AS earlier USING (town_id)
     WHERE later.year = $later AND earlier.year = $earlier
     ORDER BY change DESC NULLS LAST, town_id
+"""
+
+#: The three greatest reasons of each town: figures with numerator and denominator together, scores, decisions.
+_WHY = """
+    SELECT part.town_id, part.item, cause, definition.title_zh, definition.title_en, round(sum(points_low), 2) AS low,
+        round(sum(points_high), 2) AS high, any_value(explanation_zh) AS told_zh, any_value(explanation_en) AS told_en
+    FROM change_part AS part INNER JOIN item_definition AS definition USING (item)
+    WHERE year = $later AND previous_year = $earlier
+    GROUP BY part.town_id, part.item, cause, coalesce(nullif(indicator, ''), part), definition.title_zh,
+        definition.title_en
+    HAVING low <> 0 OR high <> 0
+    QUALIFY row_number() OVER (PARTITION BY part.town_id ORDER BY abs(low) + abs(high) DESC, part.item, told_zh) <= 3
+    ORDER BY part.town_id, abs(low) + abs(high) DESC, part.item, told_zh
 """
 
 _ONLY_ONE = """
