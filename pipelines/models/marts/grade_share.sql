@@ -5,8 +5,9 @@ grain: >-
 key: [year, town_id, cause, grade]
 columns:
   cause: >-
-    readings (every combination of the open readings), judgement (the town's judgements all a step lower, as given, all
-    a step higher), sample (its sampled figures at either end of their 95% interval, and as found) or draws (judgements
+    readings (every combination of the open readings), judgement (as given, and each of
+    the town's judgements by itself a step lower and a step higher), sample (its sampled figures as found and at either
+    end of their 95% interval) or draws (judgements
     of every town a step off by chance and every sample drawn again, 1,000 times)
   grade: the grade; the empty text where it is undecided
   position: place among the grades, 1 the best; one beyond the last where undecided

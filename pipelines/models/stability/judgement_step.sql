@@ -3,7 +3,7 @@ grain: one row per item that carries points
 columns:
   step: >-
     one step of judgement, a working definition: the usual (median) gap between neighbouring scores assessors have
-    given the item over all years; half a point where they have only ever given one (points)
+    given the item over all years, and half a point where that is more or there is none (points)
 */
 WITH given AS (
     SELECT DISTINCT
@@ -21,7 +21,7 @@ gap AS (
 
 SELECT
     item.item,
-    cast(coalesce(quantile_disc(gap.gap, 0.5), 0.5) AS DECIMAL(9, 2)) AS step
+    cast(least(coalesce(quantile_disc(gap.gap, 0.5), 0.5), 0.5) AS DECIMAL(9, 2)) AS step
 FROM rubric_item AS item
 LEFT JOIN gap
     ON item.item = gap.item

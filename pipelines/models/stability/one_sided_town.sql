@@ -2,7 +2,7 @@
 grain: one row per year, town, cause and way its own decisions or sampled figures could lie, as given among them
 columns:
   cause: judgement or sample
-  way: lower, as_given or higher
+  way: lower or higher, of a judgement with its item; or as_given
   total_low: the least the total can still come to (points)
   total_high: the most the total can still come to (points)
   grade: the grade; empty while the range spans more than one
