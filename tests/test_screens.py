@@ -29,9 +29,7 @@ def clean(marts: Marts) -> duckdb.DuckDBPyConnection:
     connection = rescoring.lay_out(marts.folder, rubric.load_edition(RUBRIC / "2013"))
     for table in rescoring.GIVEN:
         connection.execute(f"DELETE FROM {table} WHERE year NOT IN ({YEAR - 1}, {YEAR})")
-    connection.execute(
-        f"CREATE TABLE town_score AS FROM published.town_score WHERE year IN ({YEAR - 1}, {YEAR})"
-    )
+    connection.execute(f"CREATE TABLE town_score AS FROM published.town_score WHERE year IN ({YEAR - 1}, {YEAR})")
     connection.execute(_NO_TWINS)
     return connection
 

@@ -8,7 +8,6 @@ import math
 from collections import defaultdict
 from dataclasses import replace
 from fractions import Fraction
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -98,8 +97,12 @@ def test_a_sister_citys_combinations_are_as_the_models_score_them(marts: Marts) 
 def test_the_reading_in_force_is_one_cell_of_the_factorial(marts: Marts) -> None:
     connection = rescoring.reopen(marts, RUBRIC)
     run(connection, "reading_scored_town", given=(*rescoring.GIVEN, "scored_term", "scored_item", "scored_town"))
-    in_force = f"SELECT {TOWN} FROM reading_scored_town SEMI JOIN (FROM reading_cell WHERE departures = 0) USING (scenario)"
-    assert rows(connection, f"{in_force} ORDER BY ALL") == rows(connection, f"SELECT {TOWN} FROM scored_town ORDER BY ALL")
+    in_force = (
+        f"SELECT {TOWN} FROM reading_scored_town SEMI JOIN (FROM reading_cell WHERE departures = 0) USING (scenario)"
+    )
+    assert rows(connection, f"{in_force} ORDER BY ALL") == rows(
+        connection, f"SELECT {TOWN} FROM scored_town ORDER BY ALL"
+    )
     assert rows(connection, "SELECT count(*) AS cells FROM reading_cell WHERE departures = 0") == [{"cells": 1}]
 
 
@@ -266,9 +269,7 @@ def test_a_town_far_from_every_threshold_has_one_grade(edition: rubric.Edition) 
     for row in poor["assessor_scores"]:
         row["score"] = row["score"] / 4
     add_rows(rows_of_all, poor)
-    world = World(
-        [("T0001", None, None), ("T0002", None, None)], [2013], rows_of_all, {(s, 2013) for s in rows_of_all}
-    )
+    world = World([("T0001", None, None), ("T0002", None, None)], [2013], rows_of_all, {(s, 2013) for s in rows_of_all})
     connection = laid_out(world)
     rubric.load_into(connection, edition, [rubric.scenario(edition)])
     run(connection, "grade_stability")
@@ -357,8 +358,11 @@ def test_draws_are_the_same_every_time_and_with_any_number_of_threads(
 
 def test_another_sample_is_binomial_and_the_interval_is_wilsons(drawn: duckdb.DuckDBPyConnection) -> None:
     figures = defaultdict(list)
-    for row in rows(drawn, "FROM sampled_figure INNER JOIN (SELECT year, town_id, indicator, numerator AS found "
-                           "FROM indicator_value) USING (year, town_id, indicator) WHERE year = 2014 AND town_id < 'YL-04'"):  # fmt: skip
+    for row in rows(
+        drawn,
+        "FROM sampled_figure INNER JOIN (SELECT year, town_id, indicator, numerator AS found FROM indicator_value) "
+        "USING (year, town_id, indicator) WHERE year = 2014 AND town_id < 'YL-04'",
+    ):
         figures[row["town_id"]].append(row)
     assert len(figures) == 3
     for counts in figures.values():
@@ -372,14 +376,19 @@ def test_another_sample_is_binomial_and_the_interval_is_wilsons(drawn: duckdb.Du
             assert abs(share - probabilities[k]) < Fraction(1, 10**6), (found, n, k)
         assert sum(probabilities[int(row["numerator"])] for row in counts) > 1 - Fraction(1, 10**6)
         z = 1.96
-        centre, half = (found + z * z / 2) / (n + z * z), z * math.sqrt(found * (n - found) / n + z * z / 4) / (n + z * z)
+        centre, half = (
+            (found + z * z / 2) / (n + z * z),
+            z * math.sqrt(found * (n - found) / n + z * z / 4) / (n + z * z),
+        )
         within = [int(row["numerator"]) for row in counts if row["is_within"]]
         assert (min(within), max(within)) == (math.ceil((centre - half) * n), math.floor((centre + half) * n))
 
 
 def test_a_sample_in_which_all_was_right_is_not_certainty(edition: rubric.Edition) -> None:
     sheet = flawless_sheet(2013, "T0001")
-    sheet["information_accuracy"] = [{"year": 2013, "town": "T0001", "town_id": "T0001", "checked": 100, "correct": 100}]
+    sheet["information_accuracy"] = [
+        {"year": 2013, "town": "T0001", "town_id": "T0001", "checked": 100, "correct": 100}
+    ]
     connection = laid_out(World([("T0001", None, None)], [2013], sheet, {(source, 2013) for source in sheet}))
     rubric.load_into(connection, edition, [rubric.scenario(edition)])
     run(connection, "grade_stability")

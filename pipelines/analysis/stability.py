@@ -5,7 +5,16 @@ from __future__ import annotations
 from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING, Any
 
-from pipelines.analysis.charts import Chart, drop_after, grade_name, grades_of, listed, open_chart, stacked_rows, title_of
+from pipelines.analysis.charts import (
+    Chart,
+    drop_after,
+    grade_name,
+    grades_of,
+    listed,
+    open_chart,
+    stacked_rows,
+    title_of,
+)
 from pipelines.analysis.marts import Marts
 from pipelines.errors import Exit, KaoheError
 from pipelines.labels import Language, label
@@ -33,7 +42,9 @@ def stability(marts: Marts, year: int | None = None) -> dict[str, Any]:
     )
     doubts: dict[tuple[str, str], dict[str, Any]] = {
         (row.pop("town_id"), row.pop("cause")): row
-        for row in marts.rows("SELECT * EXCLUDE (year, town_name, grade, rank) FROM grade_stability WHERE year = ?", [year])
+        for row in marts.rows(
+            "SELECT * EXCLUDE (year, town_name, grade, rank) FROM grade_stability WHERE year = ?", [year]
+        )
     }
     for share in marts.rows("SELECT * FROM grade_share WHERE year = ? ORDER BY position", [year]):
         doubts[share["town_id"], share["cause"]].setdefault("grades", {})[share["grade"]] = share["cases"]
@@ -61,7 +72,8 @@ def readings(marts: Marts, year: int) -> list[dict[str, Any]]:
             WHERE is_in_force
         ) USING (interpretation)
         LEFT JOIN (
-            SELECT year, town_id, interpretation, bool_or(moves_grade) AS moves_grade FROM reading_alternative GROUP BY ALL
+            SELECT year, town_id, interpretation, bool_or(moves_grade) AS moves_grade
+            FROM reading_alternative GROUP BY ALL
         ) USING (year, town_id, interpretation)
         WHERE year = ? GROUP BY ALL""",
         [year],
@@ -71,7 +83,9 @@ def readings(marts: Marts, year: int) -> list[dict[str, Any]]:
             whole = row.pop(f"{measure}_d")
             for part in ("main", "total"):
                 row[f"{measure}_{part}"] = _share(row.pop(f"{measure}_{part}_n"), whole)
-    return sorted(found, key=lambda row: (-(row["grade_total"] or 0), -(row["points_total"] or 0), row["interpretation"]))
+    return sorted(
+        found, key=lambda row: (-(row["grade_total"] or 0), -(row["points_total"] or 0), row["interpretation"])
+    )
 
 
 def _share(part: Decimal, whole: Decimal) -> Decimal | None:
@@ -108,7 +122,9 @@ def stability_in_words(found: dict[str, Any], lang: Language) -> str:
         for town in unsure:
             doubt = town[cause]
             ranks = f" {say('ranks', best=doubt['rank_best'], worst=doubt['rank_worst'])}" if doubt["rank_best"] else ""
-            lines.append(f"  {town['town_name']}  {grade_name(town['grade'], lang)}{ranks}  {doubt[f'explanation_{lang}']}")
+            lines.append(
+                f"  {town['town_name']}  {grade_name(town['grade'], lang)}{ranks}  {doubt[f'explanation_{lang}']}"
+            )
     return "\n".join(lines)
 
 
@@ -156,7 +172,8 @@ def alternatives(marts: Marts, year: int, lang: Language) -> pandas.DataFrame:
     """The single other readings that would move a town's grade."""
     return marts.query(
         f"""SELECT town_name, question_{lang} AS question, option_{lang} AS option, grade_in_force AS grade,
-            alternative.grade AS grade_then, total_change AS change, rank_in_force AS rank, alternative.rank AS rank_then
+            alternative.grade AS grade_then, total_change AS change, rank_in_force AS rank,
+            alternative.rank AS rank_then
         FROM reading_alternative AS alternative
         INNER JOIN interpretation USING (interpretation, option)
         INNER JOIN (SELECT year, town_id, town_name FROM town_score) USING (year, town_id)

@@ -57,15 +57,17 @@ depending AS (
     SELECT
         effect.year,
         effect.town_id,
-        string_agg(effect.interpretation, '; ' ORDER BY effect.grade_total_n DESC, effect.interpretation) AS depends_on,
-        string_agg(effect.clauses, '; ' ORDER BY effect.grade_total_n DESC, effect.interpretation) AS clauses,
+        string_agg(
+            effect.interpretation, '; ' ORDER BY effect.grade_total_n DESC, effect.interpretation ASC
+        ) AS depends_on,
+        string_agg(effect.clauses, '; ' ORDER BY effect.grade_total_n DESC, effect.interpretation ASC) AS clauses,
         string_agg(
             reading.question_zh || coalesce('（' || effect.clauses || '）', ''), '；'
-            ORDER BY effect.grade_total_n DESC, effect.interpretation
+            ORDER BY effect.grade_total_n DESC, effect.interpretation ASC
         ) AS told_zh,
         string_agg(
             reading.question_en || coalesce(' (' || effect.clauses || ')', ''), '; '
-            ORDER BY effect.grade_total_n DESC, effect.interpretation
+            ORDER BY effect.grade_total_n DESC, effect.interpretation ASC
         ) AS told_en
     FROM reading_effect AS effect
     INNER JOIN reading

@@ -44,7 +44,7 @@ SELECT
     published.grade AS grade_in_force,
     published.rank AS rank_in_force,
     scored.total_low - published.total_low AS total_change,
-    scored.grade IS DISTINCT FROM published.grade AS moves_grade
+    coalesce(scored.grade, '') <> coalesce(published.grade, '') AS moves_grade
 FROM reading_scored_town AS scored
 INNER JOIN alone
     ON scored.scenario = alone.scenario

@@ -11,7 +11,8 @@ columns:
     combinations squared, in square hundredths of a point
   points_total_n: the part in which this reading has a hand, alone or with others (total effect), same unit
   points_d: the whole variance, same unit; 0 where no reading moves the total
-  grade_main_n: the same of the grade being the one published (1) or another (0), main effect, times combinations squared
+  grade_main_n: >-
+    the same of the grade being the one published (1) or another (0), main effect, in combinations squared
   grade_total_n: total effect; above 0 exactly where the grade depends on the reading
   grade_d: the whole; 0 where every combination gives the same answer
 */

@@ -17,11 +17,47 @@ columns:
   question_zh: what to ask, in Chinese
   question_en: what to ask, in English
 */
-SELECT *
+SELECT
+    screen,
+    year,
+    town_id,
+    assessor,
+    item,
+    indicator,
+    figure,
+    compared_with,
+    seen_zh,
+    seen_en,
+    question_zh,
+    question_en
 FROM screened_assessor
-UNION ALL BY NAME
-SELECT *
+UNION ALL
+SELECT
+    screen,
+    year,
+    town_id,
+    assessor,
+    item,
+    indicator,
+    figure,
+    compared_with,
+    seen_zh,
+    seen_en,
+    question_zh,
+    question_en
 FROM screened_limit
-UNION ALL BY NAME
-SELECT *
+UNION ALL
+SELECT
+    screen,
+    year,
+    town_id,
+    assessor,
+    item,
+    indicator,
+    figure,
+    compared_with,
+    seen_zh,
+    seen_en,
+    question_zh,
+    question_en
 FROM screened_figure

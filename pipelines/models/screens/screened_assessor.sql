@@ -45,16 +45,16 @@ compared AS (
     FROM one
     INNER JOIN (
         SELECT
-            one.year,
-            one.assessor,
-            one.item,
+            own.year,
+            own.assessor,
+            own.item,
             sum(other.scores) AS scores,
             sum(other.share) AS share,
             sum(other.squares) AS squares
-        FROM one
+        FROM one AS own
         INNER JOIN one AS other
-            ON one.year = other.year AND one.item = other.item AND one.assessor <> other.assessor
-        GROUP BY one.year, one.assessor, one.item
+            ON own.year = other.year AND own.item = other.item AND own.assessor <> other.assessor
+        GROUP BY own.year, own.assessor, own.item
     ) AS others
         ON one.year = others.year AND one.assessor = others.assessor AND one.item = others.item
     GROUP BY one.year, one.assessor

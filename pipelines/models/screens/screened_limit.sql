@@ -38,7 +38,8 @@ near_target AS (
         title_en,
         target_n,
         target_d
-    FROM term_definition WHERE kind IN ('shortfall', 'condition', 'proportion') AND target_n < target_d) AS rule
+    FROM term_definition
+    WHERE kind IN ('shortfall', 'condition', 'proportion') AND target_n < target_d) AS rule
         ON value.indicator = rule.indicator
     WHERE
         value.unit = 'percent'

@@ -24,7 +24,7 @@ WITH RECURSIVE numbered AS (
 combined AS (
     SELECT
         0 AS reading_no,
-        cast([] AS VARCHAR []) AS settings,
+        string_split('', '')[1:0] AS settings,
         0 AS departures
     UNION ALL
     SELECT
@@ -64,6 +64,6 @@ INNER JOIN rubric_reading_total AS total
         total.scenario = array_to_string(
             list_filter(
                 whole.settings,
-                lambda setting : list_contains(followed.interpretations, split_part(setting, '=', 1))  -- noqa: PRS
+                lambda each : list_contains(followed.interpretations, split_part(each, '=', 1))  -- noqa: CP01,LT01
             ), '; '
         )

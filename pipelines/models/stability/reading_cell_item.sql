@@ -19,7 +19,7 @@ SELECT
     array_to_string(
         list_filter(
             cell.settings,
-            lambda setting : list_contains(follower.interpretations, split_part(setting, '=', 1))  -- noqa: PRS
+            lambda setting : list_contains(follower.interpretations, split_part(setting, '=', 1))  -- noqa: CP01,LT01
         ), '; '
     ) AS choice
 FROM reading_cell AS cell

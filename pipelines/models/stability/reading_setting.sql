@@ -26,7 +26,9 @@ SELECT
     taken.scenario,
     counted.interpretation,
     taken.setting,
-    array_to_string(list_filter(taken.settings, lambda other : other <> taken.setting), '; ') AS others,  -- noqa: PRS
+    array_to_string(
+        list_filter(taken.settings, lambda other : other <> taken.setting), '; '  -- noqa: CP01,LT01
+    ) AS others,
     counted.options
 FROM taken
 INNER JOIN counted
