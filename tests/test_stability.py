@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import html
 import json
 import math
+import re
 from collections import defaultdict
 from dataclasses import replace
 from fractions import Fraction
@@ -18,8 +20,11 @@ from typer.testing import CliRunner
 from drawn_worlds import Recipe, add_rows, flawless_sheet
 from pipelines import rescoring, rubric, transform
 from pipelines import run as flow
+from pipelines.analysis import quality, stability, tables
 from pipelines.analysis.marts import Marts, open_marts
 from pipelines.cli import app
+from pipelines.labels import Language
+from pipelines.publish.site import write_site
 from second_opinion import World
 from worlds import laid_out
 
@@ -426,3 +431,41 @@ def test_the_command_tells_a_year(marts: Marts, lang: str) -> None:
 
 def test_a_year_not_assessed_is_told(marts: Marts) -> None:
     assert CliRunner().invoke(app, ["stability", "2030", "--marts", str(marts.folder)]).exit_code != 0
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_the_notebook_shows_what_the_marts_say(marts: Marts, lang: Language) -> None:
+    year = max(marts.years)
+    frames = [
+        *(stability.bands(marts, year, lang, cause) for cause in stability.CAUSES),
+        stability.reading_table(marts, year, lang),
+        stability.alternatives(marts, year, lang),
+        quality.screens(marts, lang),
+    ]
+    for frame in frames:
+        assert len(frame) and "<td" in tables.table(frame, lang)._repr_html_()
+    for cause in ("readings", "draws"):
+        told = stability.draw_shares(marts, year, lang, cause)
+        unsure = marts.rows(
+            "FROM grade_stability WHERE year = ? AND cause = ? AND NOT is_stable ORDER BY town_id", [year, cause]
+        )
+        assert unsure
+        for row in unsure:
+            assert row["town_name"] in told.alt[lang]
+
+
+def test_the_site_says_which_grades_depend_on_a_reading_and_what_to_ask(marts: Marts, tmp_path: Path) -> None:
+    site = write_site(marts.folder, tmp_path / "site", pages=("years", "towns", "quality")).parent
+    for row in marts.rows("FROM grade_stability WHERE cause = 'readings'"):
+        town = (site / "town" / f"{row['town_id']}.html").read_text(encoding="utf-8")
+        (card,) = re.findall(rf'<details class="card" id="year-{row["year"]}".*?</details>', town, re.DOTALL)
+        year = (site / "year" / f"{row['year']}.html").read_text(encoding="utf-8")
+        section = year.partition('id="stability"')[2]
+        assert (f"{row['cases_same']} of {row['cases']} combinations" in card) is not row["is_stable"]
+        assert (f"town/{row['town_id']}.html" in section) is not row["is_stable"]
+        for reading in filter(None, (row["depends_on"] or "").split("; ")):
+            assert f"methods.html#reading-{reading}" in card
+        assert not row["clauses"] or row["clauses"] in section
+    asked = (site / "quality.html").read_text(encoding="utf-8").partition('id="screens"')[2].partition("</section>")[0]
+    for row in marts.rows("FROM screen"):
+        assert html.escape(row["seen_zh"]) in asked and row["question_zh"] in asked
