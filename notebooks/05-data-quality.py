@@ -68,3 +68,14 @@ table(quality.quarantine(marts, language), language)
 # %%
 for indicator in quality.ON_TIME:
     display(quality.draw_lateness(marts, indicator, language))
+
+# %% [markdown]
+# ## 可以问一问 Worth asking
+#
+# 以下是问题，不是结论：看到的可能完全正常。从何处起问，见 `screen_threshold`（工作定义）。
+#
+# These are questions, not verdicts: what was seen may well be as it should be. Where asking begins is a working
+# definition, all of it in `screen_threshold`.
+
+# %%
+table(quality.screens(marts, language), language)

@@ -232,6 +232,23 @@ def compare(
 
 
 @app.command()
+def stability(
+    year: Annotated[int, typer.Argument(help="年度，不写则为最近一年 year; the latest when not given.")] = 0,
+    marts: Marts = MARTS,
+    lang: Lang = "zh",
+    as_json: AsJson = False,
+) -> int:
+    """换一种读法、评分或抽查，等次还站得住吗 do grades stand under other readings, judgements and samples."""
+    from pipelines.analysis.marts import open_marts
+    from pipelines.analysis.stability import stability as found
+    from pipelines.analysis.stability import stability_in_words
+
+    told = found(open_marts(marts), year or None)
+    typer.echo(_as_json(told) if as_json else stability_in_words(told, lang))
+    return Exit.DONE
+
+
+@app.command()
 def status(marts: Marts = MARTS, lang: Lang = "zh", as_json: AsJson = False) -> int:
     """各年结果办到哪一步、期限与结果指纹 where each year's result stands, its deadlines and its fingerprint."""
     from datetime import date

@@ -753,6 +753,13 @@ _COLUMNS = {
     "at_most DECIMAL(9, 2), below DECIMAL(9, 2)",
     "rubric_condition": "scenario VARCHAR, item VARCHAR, bars_grade VARCHAR",
 }
+# What each item, and the graded total (item ''), becomes under every choice among the readings it follows itself; a
+# choice is written ``reading=option; …``. A scenario of the whole rubric is made of these.
+_COLUMNS |= {
+    "rubric_reading_use": "item VARCHAR, interpretation VARCHAR",
+    "rubric_reading_total": "scenario VARCHAR, grade_gap VARCHAR, bonus_cap VARCHAR",
+    **{f"rubric_reading_{name}": _COLUMNS[f"rubric_{name}"] for name in ("term", "tier", "condition")},
+}
 
 _Rows = dict[str, list[tuple[Any, ...]]]
 
@@ -763,6 +770,7 @@ def _tables(edition: Edition, scenarios: Sequence[Scenario]) -> _Rows:
     _add_items(rows, edition)
     for chosen in scenarios:
         _add_scenario(rows, edition, chosen)
+    _add_readings(rows, edition)
     return rows
 
 
@@ -807,28 +815,53 @@ def _add_items(rows: _Rows, edition: Edition) -> None:
 def _add_scenario(rows: _Rows, edition: Edition, chosen: Scenario) -> None:
     head = edition.head
     totals = resolve(head.totals.model_dump(), chosen.options)
-    from pipelines.rule_words import term_in_words
-
-    indicators = {each.indicator: each for each in edition.indicators}
     rows["rubric_scenario"].append((chosen.name, head.edition, totals["grade_gap"], totals["bonus_cap"]))
     rows["rubric_setting"] += [(chosen.name, name, option) for name, option in chosen.options.items()]
     for position, band in enumerate(head.bands, start=1):
         limits = (band.at_least, band.above, band.at_most, band.below)
         rows["rubric_band"].append((chosen.name, position, band.grade, *map(_decimal, limits)))
     for item in edition.items:
-        if item.kind == "condition":
-            rows["rubric_condition"].append((chosen.name, item.item, resolve(item.bars, chosen.options)))
-        for number, (written, term) in enumerate(zip(item.terms, terms_of(item, chosen.options), strict=True), 1):
-            name = f"{item.item}.{number}"
-            used = sorted(interpretations_in(written) | interpretations_in(item.bars))
-            noted = "; ".join(f"{key}={chosen.options[key]}" for key in used)
-            key = (chosen.name, item.item, name)
-            told = (term_in_words(term, indicators, "zh"), term_in_words(term, indicators, "en"))
-            rows["rubric_term"].append((*key, number, *_term_row(item, term, indicators), noted, item.clause, *told))
-            rows["rubric_tier"] += [
-                (*key, tier_no, *_parts(tier.at_least), *_parts(tier.points))
-                for tier_no, tier in enumerate(getattr(term, "tiers", ()), start=1)
-            ]
+        _add_terms(rows, "rubric", edition, item, chosen)
+
+
+def _add_readings(rows: _Rows, edition: Edition) -> None:
+    head = edition.head
+    totals = head.totals.model_dump()
+    followers: list[tuple[str, Any]] = [("", totals)]
+    followers += [(item.item, [*item.terms, item.bars]) for item in edition.items]
+    for name, written in followers:
+        rows["rubric_reading_use"] += [(name, used) for used in sorted(interpretations_in(written))]
+    for choice in _choices(head, totals):
+        told = resolve(totals, choice.options)
+        rows["rubric_reading_total"].append((choice.name, told["grade_gap"], told["bonus_cap"]))
+    for item in edition.items:
+        for choice in _choices(head, [*item.terms, item.bars]):
+            _add_terms(rows, "rubric_reading", edition, item, choice)
+
+
+def _choices(head: EditionFile, written: Any) -> Iterator[Scenario]:
+    """Every choice among the readings that ``written`` follows, and no other, named by its options."""
+    for choice in _combinations(head, written):
+        yield Scenario("; ".join(f"{key}={choice[key]}" for key in sorted(choice)), choice)
+
+
+def _add_terms(rows: _Rows, tables: str, edition: Edition, item: Item, chosen: Scenario) -> None:
+    from pipelines.rule_words import term_in_words
+
+    indicators = {each.indicator: each for each in edition.indicators}
+    if item.kind == "condition":
+        rows[f"{tables}_condition"].append((chosen.name, item.item, resolve(item.bars, chosen.options)))
+    for number, (written, term) in enumerate(zip(item.terms, terms_of(item, chosen.options), strict=True), 1):
+        name = f"{item.item}.{number}"
+        used = sorted(interpretations_in(written) | interpretations_in(item.bars))
+        noted = "; ".join(f"{key}={chosen.options[key]}" for key in used)
+        key = (chosen.name, item.item, name)
+        told = (term_in_words(term, indicators, "zh"), term_in_words(term, indicators, "en"))
+        rows[f"{tables}_term"].append((*key, number, *_term_row(item, term, indicators), noted, item.clause, *told))
+        rows[f"{tables}_tier"] += [
+            (*key, tier_no, *_parts(tier.at_least), *_parts(tier.points))
+            for tier_no, tier in enumerate(getattr(term, "tiers", ()), start=1)
+        ]
 
 
 def _term_row(item: Item, term: Term, indicators: Mapping[str, Indicator]) -> tuple[Any, ...]:

@@ -82,6 +82,16 @@ def quarantine(marts: Marts, lang: Language) -> pandas.DataFrame:
     )
 
 
+def screens(marts: Marts, lang: Language) -> pandas.DataFrame:
+    """Questions for the assessor's chair, the latest year first; none of them a verdict."""
+    frame = marts.query(
+        f"""SELECT year, screen, seen_{lang} AS seen, figure, compared_with, question_{lang} AS question_to_ask
+        FROM screen ORDER BY year DESC, screen, town_id, assessor, item, indicator"""
+    )
+    frame["screen"] = [label(f"screen_{screen}", lang) for screen in frame["screen"]]
+    return frame
+
+
 def draw_deliveries(marts: Marts, lang: Language) -> Chart:
     """Accepted rows of every source in every year; an empty cell is a source not delivered."""
     rows = marts.rows(

@@ -131,6 +131,12 @@ class _Site:
         return [Band.from_row(row, is_rounded) for row in rows]
 
     @cached_property
+    def readings(self) -> dict[str, _Row]:
+        """The question of every open reading."""
+        rows = self.marts.rows("SELECT DISTINCT interpretation, question_zh, question_en FROM interpretation")
+        return {row["interpretation"]: row for row in rows}
+
+    @cached_property
     def areas(self) -> _Rows:
         return self.marts.rows(_AREA_TITLES)
 
@@ -260,6 +266,7 @@ class _Site:
             for row in losses:
                 row["mean"] = _mean(row["lost"], row["towns"])
             losses.sort(key=lambda row: (-row["mean"], row["position"]))
+            stability = self.marts.rows(_STABILITY, [year])
             areas = self.marts.rows(_AREAS, [year])
             for row in areas:
                 row["mean"] = _mean(row["sum"], row["towns"]) if row["towns"] else None
@@ -292,6 +299,10 @@ class _Site:
                     ]
                 ),
                 losses=losses,
+                unstable=[row for row in stability if not row["is_stable"]],
+                shares=_shares(self.marts.rows(_SHARES, [year])),
+                readings=self.readings,
+                rows_a_page=ROWS_A_PAGE,
                 loss_chart=level_bars(
                     [
                         Level(
@@ -376,6 +387,7 @@ class _Site:
             explained = explained_items(self.marts, some, self.years)
             levers = self._by_town("lever", "indicator, lever_no", some)
             figures = self._by_town("indicator_value", "year", some)
+            stability = self._by_town("(FROM grade_stability WHERE cause = 'readings')", "year", some)
             for town_id in some:
                 found = _per_year(sources[town_id])
                 cards = [
@@ -403,6 +415,8 @@ class _Site:
                     values=values,
                     levers=levers[town_id],
                     titles={row["indicator"]: row for row in indicators},
+                    stability={row["year"]: row for row in stability[town_id]},
+                    readings=self.readings,
                 )
 
     def _by_town(self, table: str, order: str, ids: Sequence[str], columns: str = "*") -> dict[str, _Rows]:
@@ -471,6 +485,7 @@ class _Site:
             quarantined=rows(
                 "SELECT * FROM quarantined_row ORDER BY source_file, source_sheet, source_row, rule, field"
             ),
+            screens=rows("SELECT * FROM screen ORDER BY year DESC, screen, town_id, assessor, item, indicator"),
             limit=LEDGER_ROWS,
         )
 
@@ -570,6 +585,16 @@ _MOVED_ITEMS = """
     GROUP BY item
 """
 
+_STABILITY = """
+    SELECT * FROM grade_stability WHERE year = ? AND cause = 'readings'
+    ORDER BY rank NULLS LAST, total_highest DESC, town_id
+"""
+
+_SHARES = """
+    SELECT town_id, grade, cases, cases_all FROM grade_share WHERE year = ? AND cause = 'readings'
+    ORDER BY town_id, position
+"""
+
 _FILES = """
     SELECT source_file, any_value(source) AS source, any_value(year) AS year, any_value(sha256) AS sha256,
         any_value(bytes) AS bytes, any_value(encoding) AS encoding, count(*) AS sheets,
@@ -586,6 +611,13 @@ def _per_year(rows: Iterable[_Row]) -> dict[int, _Rows]:
     found: dict[int, _Rows] = defaultdict(list)
     for row in rows:
         found[row["year"]].append(row)
+    return found
+
+
+def _shares(rows: Iterable[_Row]) -> dict[str, _Rows]:
+    found: dict[str, _Rows] = defaultdict(list)
+    for row in rows:
+        found[row["town_id"]].append(row)
     return found
 
 
