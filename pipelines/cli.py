@@ -77,7 +77,9 @@ def check(
     from pipelines import run as flow
 
     with flow.alone(warehouse), flow.warehouse(warehouse) as connection:
-        gate = flow.load_and_check(connection, flow.Settings(raw, MARTS, warehouse, rubric / edition), _Progress(lang))
+        gate, _ = flow.load_and_check(
+            connection, flow.Settings(raw, MARTS, warehouse, rubric / edition), _Progress(lang)
+        )
         for problem in quality.problems(connection, "warning"):
             _print_problem(problem, lang, "warning")
         if gate.critical_failures:

@@ -19,6 +19,8 @@ from pipelines.publish import publication
 if TYPE_CHECKING:
     import duckdb
 
+    from pipelines.quality import GateResult
+
 PACKAGE = Path(__file__).parent
 LOCK_FILE = PACKAGE.parent / "requirements.lock"
 
@@ -55,13 +57,14 @@ def run(settings: Settings, report: Callable[[str, str], None]) -> Outcome:
         if published and published["inputs"] == inputs and publication.is_intact(settings.marts, published):
             return Outcome(published, is_new=False, code=Exit(published["exit_code"]))
         with warehouse(settings.warehouse) as connection:
-            gate = load_and_check(connection, settings, report)
+            gate, made = load_and_check(connection, settings, report)
             if gate.critical_failures and not settings.allow_partial:
                 raise gate.refusal()
             models = list(transform.load_models().values())
             report("score", "")
             transform.trace_indicators(connection, contracts.load_contracts())
-            transform.run_models(connection, models, lambda name: report("score", name))
+            waiting = [model for model in models if model not in made]
+            transform.run_models(connection, waiting, lambda name: report("score", name))
             transform.comment(connection, models)
             marts = [model for model in models if model.layer == "marts"]
             publication.check_marts(connection, marts)
@@ -78,8 +81,11 @@ def run(settings: Settings, report: Callable[[str, str], None]) -> Outcome:
 
 def load_and_check(
     connection: duckdb.DuckDBPyConnection, settings: Settings, report: Callable[[str, str], None]
-) -> Any:
-    """Fill the warehouse up to the gate: every row read, typed, checked, and accepted or in quarantine."""
+) -> tuple[GateResult, list[transform.Model]]:
+    """Fill the warehouse up to the gate: every row read, typed, checked, and accepted or in quarantine.
+
+    Returns what the gate found, and the models that were made because checks read them.
+    """
     from pipelines import ingest, quality, rubric
 
     sources = contracts.load_contracts()
@@ -94,7 +100,7 @@ def load_and_check(
     report("check", "")
     gate = quality.run_checks(connection, sources, lambda detail: report("check", detail))
     quality.quarantine(connection, sources)
-    return gate
+    return gate, quality.run_checks_of_records(connection, sources)
 
 
 @contextlib.contextmanager
