@@ -10,7 +10,7 @@ import sys
 import time
 import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -50,13 +50,18 @@ def run(
     allow_partial: Annotated[
         bool, typer.Option(help="有严重问题的行隔离后仍发布 publish around the rows that fail.")
     ] = False,
+    engine: Annotated[Literal["duckdb", "spark"], typer.Option(help="计算引擎 what runs the models.")] = "duckdb",
+    spark_master: Annotated[
+        str, typer.Option(envvar="KAOHE_SPARK_MASTER", help="local[2], spark://主机 host:7077.")
+    ] = "local[2]",
     lang: Lang = "zh",
     as_json: AsJson = False,
 ) -> int:
     """读取、检查、计分并发布 load, check, score and publish."""
     from pipelines import run as flow
 
-    outcome = flow.run(flow.Settings(raw, marts, warehouse, rubric / edition, allow_partial), _Progress(lang))
+    settings = flow.Settings(raw, marts, warehouse, rubric / edition, allow_partial, engine, spark_master)
+    outcome = flow.run(settings, _Progress(lang))
     if as_json:
         typer.echo(json.dumps(outcome.manifest, ensure_ascii=False, indent=2))
     else:

@@ -9,8 +9,9 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from pipelines import contracts, review, transform
 from pipelines.errors import Exit, KaoheError
@@ -27,13 +28,19 @@ LOCK_FILE = PACKAGE.parent / "requirements.lock"
 
 @dataclass(frozen=True)
 class Settings:
-    """Where a run reads and writes. ``allow_partial`` publishes around quarantined rows instead of refusing."""
+    """Where a run reads and writes, and what runs the models.
+
+    ``allow_partial`` publishes around quarantined rows instead of refusing. The engine changes no digit, so it is no
+    part of what a run depends on.
+    """
 
     raw: Path
     marts: Path
     warehouse: Path
     rubric: Path
     allow_partial: bool = False
+    engine: Literal["duckdb", "spark"] = "duckdb"
+    spark_master: str = "local[2]"
 
 
 @dataclass(frozen=True)
@@ -56,15 +63,15 @@ def run(settings: Settings, report: Callable[[str, str], None]) -> Outcome:
         published = publication.read_manifest(settings.marts)
         if published and published["inputs"] == inputs and publication.is_intact(settings.marts, published):
             return Outcome(published, is_new=False, code=Exit(published["exit_code"]))
-        with warehouse(settings.warehouse) as connection:
-            gate, made = load_and_check(connection, settings, report)
+        with warehouse(settings.warehouse) as connection, engine(connection, settings) as run_models:
+            gate, made = load_and_check(connection, settings, report, run_models)
             if gate.critical_failures and not settings.allow_partial:
                 raise gate.refusal()
             models = list(transform.load_models().values())
             report("score", "")
             transform.trace_indicators(connection, contracts.load_contracts())
             waiting = [model for model in models if model not in made]
-            transform.run_models(connection, waiting, lambda name: report("score", name))
+            run_models(waiting, lambda name: report("score", name))
             transform.comment(connection, models)
             marts = [model for model in models if model.layer == "marts"]
             publication.check_marts(connection, marts)
@@ -80,7 +87,10 @@ def run(settings: Settings, report: Callable[[str, str], None]) -> Outcome:
 
 
 def load_and_check(
-    connection: duckdb.DuckDBPyConnection, settings: Settings, report: Callable[[str, str], None]
+    connection: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    report: Callable[[str, str], None],
+    run_models: transform.RunModels,
 ) -> tuple[GateResult, list[transform.Model]]:
     """Fill the warehouse up to the gate: every row read, typed, checked, and accepted or in quarantine.
 
@@ -100,7 +110,7 @@ def load_and_check(
     report("check", "")
     gate = quality.run_checks(connection, sources, lambda detail: report("check", detail))
     quality.quarantine(connection, sources)
-    return gate, quality.run_checks_of_records(connection, sources)
+    return gate, quality.run_checks_of_records(connection, sources, run_models)
 
 
 @contextlib.contextmanager
@@ -129,6 +139,18 @@ def alone(warehouse: Path) -> Iterator[None]:
     finally:
         holder.unlink(missing_ok=True)
         lock.release()
+
+
+@contextlib.contextmanager
+def engine(connection: duckdb.DuckDBPyConnection, settings: Settings) -> Iterator[transform.RunModels]:
+    """What runs the models for ``connection``: DuckDB itself, or Spark beside it."""
+    if settings.engine == "duckdb":
+        yield partial(transform.run_models, connection)
+    else:
+        from pipelines import spark
+
+        with spark.connect(connection, settings.warehouse, settings.spark_master) as there:
+            yield there.run_models
 
 
 @contextlib.contextmanager

@@ -29,6 +29,10 @@ FOLDER = Path(__file__).parent / "models"
 INDICATOR_FIGURE = "indicator_figure"
 
 
+#: Makes the tables of models, in the order given, and reports the name of each.
+RunModels = Callable[[Sequence["Model"], Callable[[str], None]], None]
+
+
 @dataclass(frozen=True)
 class Model:
     """One SQL model.

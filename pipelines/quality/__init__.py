@@ -80,11 +80,13 @@ def quarantine(connection: duckdb.DuckDBPyConnection, contracts: Mapping[str, Co
         raise KaoheError(Exit.GATE, told, problems(connection, "critical"))
 
 
-def run_checks_of_records(connection: duckdb.DuckDBPyConnection, contracts: Mapping[str, Contract]) -> list[Model]:
+def run_checks_of_records(
+    connection: duckdb.DuckDBPyConnection, contracts: Mapping[str, Contract], run_models: transform.RunModels
+) -> list[Model]:
     """Make the models that checks read, over accepted rows, and evaluate those checks; returns the models made."""
     checks = [check for check in every_check(contracts) if check.models]
     models = transform.upstream(*sorted({name for check in checks for name in check.models}))
-    transform.run_models(connection, models)
+    run_models(models, lambda _: None)
     _evaluate(connection, contracts, checks)
     return models
 
