@@ -82,9 +82,9 @@ def check(
     from pipelines import run as flow
 
     with flow.alone(warehouse), flow.warehouse(warehouse) as connection:
-        gate, _ = flow.load_and_check(
-            connection, flow.Settings(raw, MARTS, warehouse, rubric / edition), _Progress(lang)
-        )
+        settings = flow.Settings(raw, MARTS, warehouse, rubric / edition)
+        with flow.engine(connection, settings) as run_models:
+            gate, _ = flow.load_and_check(connection, settings, _Progress(lang), run_models)
         for problem in quality.problems(connection, "warning"):
             _print_problem(problem, lang, "warning")
         if gate.critical_failures:

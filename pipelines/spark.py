@@ -10,6 +10,7 @@ import contextlib
 import shutil
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -109,11 +110,15 @@ class Spark:
         self._there: set[str] = set()
 
     def run_models(self, models: Sequence[transform.Model], report: Callable[[str], None] = lambda _: None) -> None:
-        """What ``transform.run_models`` does, on Spark: the warehouse has the table of every model afterwards.
+        """What ``transform.run_models`` does, on Spark.
 
-        KaoheError (environment) where Spark fails or every worker is gone.
+        The warehouse has afterwards the table of every mart, and of every other model that more than one reads; what
+        only one reads is a part of its query. KaoheError (environment) where Spark fails or every worker is gone.
         """
-        indicators = [model for model in transform.load_models().values() if model.layer == "indicators"]
+        every = list(transform.load_models().values())
+        indicators = [model for model in every if model.layer == "indicators"]
+        readers = Counter(need for model in every for need in model.needs)
+        kept = [model for model in models if model.layer == "marts" or readers[model.name] > 1]
         types = self._types(models)
         with self._watched():
             for model in models:
@@ -124,9 +129,13 @@ class Spark:
                 for table in sorted(model.needs - self._there - {transform.INDICATOR_FIGURE}):
                     self._hand_over(table)
                 made = self._session.sql(to_spark(model.select))
-                made.write.parquet(str(self._folder / model.name))
-                self._see(model.name, self._folder / model.name, made.schema)
-        for model in models:
+                if model in kept:
+                    made.write.parquet(str(self._folder / model.name))
+                    self._see(model.name, self._folder / model.name, made.schema)
+                else:
+                    made.createOrReplaceTempView(model.name)
+                    self._there.add(model.name)
+        for model in kept:
             cast = ", ".join(f'CAST("{name}" AS {kind}) AS "{name}"' for name, kind in types[model.name].items())
             self._connection.execute(
                 f"CREATE OR REPLACE TABLE {model.name} AS "

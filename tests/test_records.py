@@ -368,8 +368,9 @@ def test_a_run_computes_from_the_records_and_warns_of_what_disagrees(tmp_path: P
     for mart in ("record_renewal", "record_reconciliation", "indicator_value", "quality_check"):
         marts.execute(f"CREATE VIEW {mart} AS FROM '{settings.marts / mart}.parquet'")
     figures = (
-        "SELECT year, numerator, denominator, source, indicator_value.source_file FROM indicator_value INNER JOIN record_renewal "
-        "USING (year, town_id) WHERE indicator = 'renewal_rate' AND payments > 0 ORDER BY year"
+        "SELECT year, numerator, denominator, source, indicator_value.source_file FROM indicator_value "
+        "INNER JOIN record_renewal USING (year, town_id) "
+        "WHERE indicator = 'renewal_rate' AND payments > 0 ORDER BY year"
     )
     (in_2013, *rest) = marts.execute(figures).fetchall()
     assert (in_2013[3], rest) == ("pension_renewal", [(2014, 2, 3, "contributions", "2014/contributions.csv")])
