@@ -13,7 +13,7 @@ import sys
 import time
 import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -57,13 +57,19 @@ def run(
     memory_limit: Annotated[
         str | None, typer.Option(help="数据库可用内存，如 2GB memory the database may take, such as 2GB.")
     ] = None,
+    engine: Annotated[Literal["duckdb", "spark"], typer.Option(help="计算引擎 what runs the models.")] = "duckdb",
+    spark_master: Annotated[
+        str, typer.Option(envvar="KAOHE_SPARK_MASTER", help="local[2], spark://主机 host:7077.")
+    ] = "local[2]",
     lang: Lang = "zh",
     as_json: AsJson = False,
 ) -> int:
     """读取、检查、计分并发布 load, check, score and publish."""
     from pipelines import run as flow
 
-    settings = flow.Settings(raw, marts, warehouse, rubric / edition, allow_partial, memory_limit)
+    settings = flow.Settings(
+        raw, marts, warehouse, rubric / edition, allow_partial, memory_limit, engine, spark_master
+    )
     outcome = flow.run(settings, _Progress(lang))
     if as_json:
         typer.echo(json.dumps(outcome.manifest, ensure_ascii=False, indent=2))
@@ -85,7 +91,9 @@ def check(
     from pipelines import run as flow
 
     with flow.alone(warehouse), flow.warehouse(warehouse) as connection:
-        gate = flow.load_and_check(connection, flow.Settings(raw, MARTS, warehouse, rubric / edition), _Progress(lang))
+        settings = flow.Settings(raw, MARTS, warehouse, rubric / edition)
+        with flow.engine(connection, settings) as run_models:
+            gate, _ = flow.load_and_check(connection, settings, _Progress(lang), run_models)
         for problem in quality.problems(connection, "warning"):
             _print_problem(problem, lang, "warning")
         if gate.critical_failures:

@@ -10,8 +10,9 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from pipelines import contracts, interruption, review, transform
 from pipelines.errors import Exit, KaoheError
@@ -20,15 +21,19 @@ from pipelines.publish import chain, publication
 if TYPE_CHECKING:
     import duckdb
 
+    from pipelines.quality import GateResult
+
 PACKAGE = Path(__file__).parent
 LOCK_FILE = PACKAGE.parent / "requirements.lock"
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Where a run reads and writes. ``allow_partial`` publishes around quarantined rows instead of refusing.
+    """Where a run reads and writes, and what runs the models.
 
-    ``memory_limit`` is how much memory the database may take, such as ``2GB``; None leaves it to the database.
+    ``allow_partial`` publishes around quarantined rows instead of refusing. ``memory_limit`` is how much memory the
+    database may take, such as ``2GB``; None leaves it to the database. The engine changes no digit, so it is no part of
+    what a run depends on.
     """
 
     raw: Path
@@ -37,6 +42,8 @@ class Settings:
     rubric: Path
     allow_partial: bool = False
     memory_limit: str | None = None
+    engine: Literal["duckdb", "spark"] = "duckdb"
+    spark_master: str = "local[2]"
 
 
 @dataclass(frozen=True)
@@ -61,16 +68,20 @@ def run(settings: Settings, report: Callable[[str, str], None]) -> Outcome:
         published = publication.read_manifest(settings.marts)
         if published and chain.is_intact(settings.marts) and published["inputs"] == inputs:
             return Outcome(published, is_new=False, code=Exit(published["exit_code"]))
-        with warehouse(settings.warehouse, settings.memory_limit) as connection:
-            gate = load_and_check(connection, settings, report)
+        with (
+            warehouse(settings.warehouse, settings.memory_limit) as connection,
+            engine(connection, settings) as run_models,
+        ):
+            gate, made = load_and_check(connection, settings, report, run_models)
             if gate.critical_failures and not settings.allow_partial:
                 raise gate.refusal()
             models = list(transform.load_models().values())
             report("score", "")
             transform.trace_indicators(connection, contracts.load_contracts())
-            transform.run_models(connection, models, lambda name: report("score", name))
-            transform.comment(connection, models)
+            waiting = [model for model in models if model not in made]
+            run_models(waiting, lambda name: report("score", name))
             marts = [model for model in models if model.layer == "marts"]
+            transform.comment(connection, models if settings.engine == "duckdb" else marts)
             publication.check_marts(connection, marts)
             review.hold_to_sign_off(connection, settings.marts / "current")
             code = Exit.PARTIAL if gate.critical_failures else Exit.DONE
@@ -84,9 +95,15 @@ def run(settings: Settings, report: Callable[[str, str], None]) -> Outcome:
 
 
 def load_and_check(
-    connection: duckdb.DuckDBPyConnection, settings: Settings, report: Callable[[str, str], None]
-) -> Any:
-    """Fill the warehouse up to the gate: every row read, typed, checked, and accepted or in quarantine."""
+    connection: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    report: Callable[[str, str], None],
+    run_models: transform.RunModels,
+) -> tuple[GateResult, list[transform.Model]]:
+    """Fill the warehouse up to the gate: every row read, typed, checked, and accepted or in quarantine.
+
+    Returns what the gate found, and the models that were made because checks read them.
+    """
     from pipelines import ingest, quality, rubric
 
     sources = contracts.load_contracts()
@@ -101,7 +118,7 @@ def load_and_check(
     report("check", "")
     gate = quality.run_checks(connection, sources, lambda detail: report("check", detail))
     quality.quarantine(connection, sources)
-    return gate
+    return gate, quality.run_checks_of_records(connection, sources, run_models)
 
 
 @contextlib.contextmanager
@@ -134,6 +151,18 @@ def _busy(place: Path, holder: Path) -> str:
     except (OSError, ValueError, KeyError):
         who = "它没有说明 it did not say who it is"
     return f"{place}: 另一次运行正在进行，请等它结束 another run is at work here; wait for it to end ({who})"
+
+
+@contextlib.contextmanager
+def engine(connection: duckdb.DuckDBPyConnection, settings: Settings) -> Iterator[transform.RunModels]:
+    """What runs the models for ``connection``: DuckDB itself, or Spark beside it."""
+    if settings.engine == "duckdb":
+        yield partial(transform.run_models, connection)
+    else:
+        from pipelines import spark
+
+        with spark.connect(connection, settings.warehouse, settings.spark_master) as there:
+            yield there.run_models
 
 
 @contextlib.contextmanager

@@ -29,6 +29,10 @@ FOLDER = Path(__file__).parent / "models"
 INDICATOR_FIGURE = "indicator_figure"
 
 
+#: Makes the tables of models, in the order given, and reports the name of each.
+RunModels = Callable[[Sequence["Model"], Callable[[str], None]], None]
+
+
 @dataclass(frozen=True)
 class Model:
     """One SQL model.
@@ -109,15 +113,15 @@ def run_models(
     connection: duckdb.DuckDBPyConnection, models: Sequence[Model], report: Callable[[str], None] = lambda _: None
 ) -> None:
     """Make the table of every model, in the order given, and gather the indicators as soon as all of them are there."""
-    indicators = sorted(model.name for model in models if model.layer == "indicators")
-    waiting = set(indicators)
+    indicators = sorted((model for model in models if model.layer == "indicators"), key=lambda model: model.name)
+    waiting = {model.name for model in indicators}
     for model in models:
         report(model.name)
         connection.execute(f"CREATE OR REPLACE TABLE {model.name} AS\n{model.select}")
         if model.name in waiting:
             waiting.remove(model.name)
             if not waiting:
-                _gather(connection, indicators)
+                connection.execute(f"CREATE OR REPLACE VIEW {INDICATOR_FIGURE} AS\n{gathered(indicators)}")
 
 
 def trace_indicators(connection: duckdb.DuckDBPyConnection, contracts: Mapping[str, Contract]) -> None:
@@ -174,13 +178,14 @@ def comment(connection: duckdb.DuckDBPyConnection, models: Sequence[Model]) -> N
             connection.execute(f'COMMENT ON COLUMN {model.name}."{column}" IS {_literal(meaning)}')
 
 
-def _gather(connection: duckdb.DuckDBPyConnection, indicators: Sequence[str]) -> None:
-    parts = [
-        f"SELECT '{name}' AS indicator, year, town_id, CAST(numerator AS DECIMAL(20, 2)) AS numerator, "
-        f"CAST(denominator AS DECIMAL(20, 2)) AS denominator, first_source, source_rows FROM {name}"
-        for name in indicators
-    ]
-    connection.execute(f"CREATE OR REPLACE VIEW {INDICATOR_FIGURE} AS\n" + "\nUNION ALL\n".join(parts))
+def gathered(indicators: Sequence[Model]) -> str:
+    """The SELECT that gathers what indicator models yield; ``source`` is empty where it is always the rubric's."""
+    return "\nUNION ALL\n".join(
+        f"SELECT '{model.name}' AS indicator, year, town_id, CAST(numerator AS DECIMAL(20, 2)) AS numerator, "
+        f"CAST(denominator AS DECIMAL(20, 2)) AS denominator, first_source, source_rows, "
+        f"{'source' if 'source' in model.yields else 'CAST(NULL AS VARCHAR)'} AS source FROM {model.name}"
+        for model in indicators
+    )
 
 
 def _read(path: Path, folder: Path) -> Model:
@@ -201,7 +206,6 @@ def _read(path: Path, folder: Path) -> Model:
     tree = sqlglot.parse_one(select, dialect="duckdb")
     if not isinstance(tree, exp.Query):
         raise ValueError(f"{path.name}: a model is one SELECT")
-    within = {cte.alias_or_name for cte in tree.find_all(exp.CTE)}
     return Model(
         name=path.stem,
         layer=path.parent.name,
@@ -211,8 +215,22 @@ def _read(path: Path, folder: Path) -> Model:
         columns=header.get("columns", {}),
         columns_of=header.get("columns_of", header.get("same_as", "")),
         yields=tuple(tree.named_selects),
-        needs=frozenset(table.name for table in tree.find_all(exp.Table)) - within,
+        needs=_tables(tree),
     )
+
+
+def tables(query: str) -> frozenset[str]:
+    """Names of the tables a query reads, but for those it makes itself."""
+    import sqlglot
+
+    return _tables(sqlglot.parse_one(query, dialect="duckdb"))
+
+
+def _tables(tree: Any) -> frozenset[str]:
+    from sqlglot import exp
+
+    within = {cte.alias_or_name for cte in tree.find_all(exp.CTE)}
+    return frozenset(table.name for table in tree.find_all(exp.Table)) - within
 
 
 def _parts(path: Path) -> tuple[dict[str, Any], str]:

@@ -545,7 +545,38 @@ class Recipe:
             for town_id in world.towns_of(year):
                 sheet = drawn_sheet(random, year, town_id, self.patchy)
                 add_rows(world.rows, {source: sheet[source] for source in sheet if (source, year) in world.delivered})
+        if random.random() < 0.5:
+            keep_ledger(random, world)
         return world
+
+
+def keep_ledger(random: Random, world: World) -> None:
+    """Add ledgers of contributions and registers of exits: people pay, move, pay twice, stop, leave or come back."""
+    for year in world.years:
+        for source in ("contributions", "pension_exits"):
+            if random.random() < 0.85:
+                world.delivered.add((source, year))
+    of_town: dict[str, list[str]] = {}
+    for year in world.years:
+        towns = world.towns_of(year)
+        for town_id in towns:
+            if town_id not in of_town:
+                people = random.choice((0, 1, 2, 20, 20, 20, 40))
+                of_town[town_id] = [f"{town_id}-{number}" for number in range(people)]
+            faithful = random.choice((1, 0.97, 0.95, 0.9, 0.5))
+            for person in of_town[town_id]:
+                pays, leaves = random.random() < faithful, random.random() < 0.05
+                where = [town_id] if random.random() < 0.95 else random.choice(([random.choice(towns)], towns[:2]))
+                for place in where if pays else ():
+                    for month in random.choice(((3,), (3,), (3, 9))):
+                        row = {"year": year, "town": place, "town_id": place, "person_id": person}
+                        row |= {"paid_on": date(year, month, 1), "amount_yuan": yuan(50_000)}
+                        if ("contributions", year) in world.delivered:
+                            world.rows.setdefault("contributions", []).append(row)
+                if (leaves or (not pays and random.random() < 0.5)) and ("pension_exits", year) in world.delivered:
+                    row = {"year": year, "town": town_id, "town_id": town_id, "person_id": person}
+                    row |= {"reason": random.choice(("死亡", "转出", "领取待遇")), "exited_on": None}
+                    world.rows.setdefault("pension_exits", []).append(row)
 
 
 def recipes(town_years: int, family: int = 0) -> st.SearchStrategy[Recipe]:

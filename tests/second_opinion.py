@@ -124,6 +124,8 @@ class TownYear:
 
     rows: dict[str, list[Row]] = field(default_factory=dict)
     delivered: frozenset[str] = frozenset()
+    renewal_by_ledger: Fraction | None = None
+    """Of whom the ledger of contributions has in the town last year and due again, those it has this year."""
 
     def figure(self, source: str, column: str) -> Any:
         """The cell of a source with one row a town and year; None if the row or the cell is missing."""
@@ -298,7 +300,9 @@ def clause_3_2_3(town: TownYear, options: Options) -> list[Finding]:
 def condition_3_3_0(town: TownYear) -> bool | None:
     """三(三), no points: the year's task completed and at least 95% of those due renewed. None: cannot be decided."""
     task_rate = share(town.figure("pension_renewal", "done"), town.figure("pension_renewal", "task"))
-    renewal_rate = share(town.figure("pension_renewal", "renewed"), town.figure("pension_renewal", "due"))
+    renewal_rate = town.renewal_by_ledger
+    if renewal_rate is None:
+        renewal_rate = share(town.figure("pension_renewal", "renewed"), town.figure("pension_renewal", "due"))
     task_completed = None if task_rate is None else task_rate >= 1
     renewed_enough = None if renewal_rate is None else renewal_rate >= Fraction(95, 100)
     if task_completed is False or renewed_enough is False:
@@ -306,6 +310,29 @@ def condition_3_3_0(town: TownYear) -> bool | None:
     if task_completed is None or renewed_enough is None:
         return None
     return True
+
+
+def renewal_by_ledger(world: World) -> dict[tuple[int, str], Fraction | None]:
+    """Who is due: whoever paid in the town last year, unless gone. Who pays, anywhere, has renewed and is not gone.
+
+    None, or absent: the ledger of either year was not delivered, or nobody is due.
+    """
+    paid_in: defaultdict[tuple[int, str], set[str]] = defaultdict(set)
+    paid: defaultdict[int, set[str]] = defaultdict(set)
+    gone: defaultdict[tuple[int, str], set[str]] = defaultdict(set)
+    for row in world.rows.get("contributions", []):
+        paid_in[row["year"], row["town_id"]].add(row["person_id"])
+        paid[row["year"]].add(row["person_id"])
+    for row in world.rows.get("pension_exits", []):
+        gone[row["year"], row["town_id"]].add(row["person_id"])
+    rates = {}
+    for year in world.years:
+        if {("contributions", year - 1), ("contributions", year)} <= world.delivered:
+            for town_id in world.towns_of(year):
+                before = paid_in[year - 1, town_id]
+                due = before - (gone[year, town_id] - paid[year])
+                rates[year, town_id] = share(len(before & paid[year]), len(due))
+    return rates
 
 
 def clause_3_3_1(town: TownYear, options: Options) -> list[Finding]:
@@ -561,11 +588,14 @@ def score(world: World, options: Options) -> dict[tuple[int, str], TownResult]:
         for row in rows:
             cabinet[row["year"], row["town_id"]][source].append(row)
 
+    renewal_rates = renewal_by_ledger(world)
     opinion: dict[tuple[int, str], TownResult] = {}
     for year in world.years:
         delivered = frozenset(source for source, its_year in world.delivered if its_year == year)
         results = {
-            town_id: town_result(TownYear(dict(cabinet[year, town_id]), delivered), options)
+            town_id: town_result(
+                TownYear(dict(cabinet[year, town_id]), delivered, renewal_rates.get((year, town_id))), options
+            )
             for town_id in world.towns_of(year)
         }
         ranks = competition_ranks({town: result.total for town, result in results.items() if result.total is not None})

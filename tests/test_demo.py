@@ -30,7 +30,7 @@ from second_opinion import World
 COMMITTED = Path(__file__).parent.parent / "data" / "raw"
 YEARS = range(2013, 2018)
 #: Person-level ledgers, which are optional, and the records of a review, which is people's work.
-NOT_IN_A_DEMO = {"contributions", "bank_receipts", "review_records"}
+NOT_IN_A_DEMO = {"contributions", "bank_receipts", "pension_exits", "review_records"}
 Row = dict[str, Any]
 
 

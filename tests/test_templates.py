@@ -126,7 +126,8 @@ def loaded(templates: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         written[contract.name] = fill(templates / f"{contract.name}.xlsx", contract, home / f"{contract.name}.xlsx")
     connection = duckdb.connect()
     settings = flow.Settings(raw, raw / "marts", raw / "warehouse.duckdb", EDITION)
-    gate = flow.load_and_check(connection, settings, lambda _step, _detail: None)
+    with flow.engine(connection, settings) as run_models:
+        gate, _ = flow.load_and_check(connection, settings, lambda _step, _detail: None, run_models)
     assert gate.problems == ()
     yield connection, written
     connection.close()

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pipelines import transform
 from pipelines.contracts import Contract
 from pipelines.errors import Exit, KaoheError, Problem
 from pipelines.ingest.values import misleading_characters
 from pipelines.quality.checks import Check, Severity, every_check
 from pipelines.quality.parting import part_rows
+from pipelines.transform import Model
 
 if TYPE_CHECKING:
     import duckdb
 
-__all__ = ["GateResult", "problems", "quarantine", "run_checks"]
+__all__ = ["GateResult", "problems", "quarantine", "run_checks", "run_checks_of_records"]
 
 
 @dataclass(frozen=True)
@@ -38,29 +40,24 @@ def run_checks(
     contracts: Mapping[str, Contract],
     report: Callable[[str], None] = lambda _: None,
 ) -> GateResult:
-    """Evaluate every check and keep all rows that break one: gate_check and check_failure.
+    """Evaluate every check of received rows and keep all rows that break one: gate_check and check_failure.
 
     KaoheError (integrity) where the count that decided and the rows found differ.
     """
-    from pipelines.quality.expectations import validate
-
-    checks = every_check(contracts)
-    report(f"{len(checks)} checks")
-    breaking = validate(connection, checks)
     connection.execute(
         "CREATE OR REPLACE TABLE check_failure (check_name VARCHAR, source VARCHAR, rule VARCHAR, severity VARCHAR, "
         "source_file VARCHAR, source_sheet VARCHAR, source_row BIGINT, field VARCHAR, header VARCHAR, cell VARCHAR, "
         "value VARCHAR, year INTEGER, town_id VARCHAR, message_zh VARCHAR, message_en VARCHAR, remedy_zh VARCHAR, "
         "remedy_en VARCHAR)"
     )
-    for check in checks:
-        if breaking[check.name]:
-            found = _keep_failures(connection, contracts[check.source], check)
-            if found != breaking[check.name]:
-                raise KaoheError(
-                    Exit.INTEGRITY, f"{check.name}: {breaking[check.name]} rows break it, but {found} were found"
-                )
-    _keep_checks(connection, checks, breaking)
+    connection.execute(
+        "CREATE OR REPLACE TABLE gate_check (check_name VARCHAR, source VARCHAR, rule VARCHAR, field VARCHAR, "
+        "severity VARCHAR, rows_checked BIGINT, rows_failed BIGINT, success BOOLEAN, description_zh VARCHAR, "
+        "description_en VARCHAR)"
+    )
+    checks = [check for check in every_check(contracts) if not check.models]
+    report(f"{len(checks)} checks")
+    _evaluate(connection, contracts, checks)
     counts = dict(connection.execute("SELECT severity, sum(rows_failed) FROM gate_check GROUP BY severity").fetchall())
     return GateResult(
         int(counts.get("critical", 0)), int(counts.get("warning", 0)), tuple(problems(connection, "critical"))
@@ -84,6 +81,17 @@ def quarantine(connection: duckdb.DuckDBPyConnection, contracts: Mapping[str, Co
         raise KaoheError(Exit.GATE, told, problems(connection, "critical"))
 
 
+def run_checks_of_records(
+    connection: duckdb.DuckDBPyConnection, contracts: Mapping[str, Contract], run_models: transform.RunModels
+) -> list[Model]:
+    """Make the models that checks read, over accepted rows, and evaluate those checks; returns the models made."""
+    checks = [check for check in every_check(contracts) if check.models]
+    models = transform.upstream(*sorted({name for check in checks for name in check.models}))
+    run_models(models, lambda _: None)
+    _evaluate(connection, contracts, checks)
+    return models
+
+
 def problems(connection: duckdb.DuckDBPyConnection, severity: Severity) -> list[Problem]:
     """Every failure of a severity, told for its sender, by file, sheet and row."""
     rows = connection.execute(
@@ -93,6 +101,23 @@ def problems(connection: duckdb.DuckDBPyConnection, severity: Severity) -> list[
         [severity],
     ).fetchall()
     return [Problem(*row) for row in rows]
+
+
+def _evaluate(
+    connection: duckdb.DuckDBPyConnection, contracts: Mapping[str, Contract], checks: Sequence[Check]
+) -> None:
+    """Have Great Expectations decide, then keep every breaking row in check_failure and every check in gate_check."""
+    from pipelines.quality.expectations import validate
+
+    breaking = validate(connection, checks)
+    for check in checks:
+        if breaking[check.name]:
+            found = _keep_failures(connection, contracts[check.source], check)
+            if found != breaking[check.name]:
+                raise KaoheError(
+                    Exit.INTEGRITY, f"{check.name}: {breaking[check.name]} rows break it, but {found} were found"
+                )
+    _keep_checks(connection, checks, breaking)
 
 
 def _keep_failures(connection: duckdb.DuckDBPyConnection, contract: Contract, check: Check) -> int:
@@ -157,7 +182,7 @@ _COLUMN_LETTERS = f"""CASE
 END"""
 
 
-def _keep_checks(connection: duckdb.DuckDBPyConnection, checks: list[Check], breaking: Mapping[str, int]) -> None:
+def _keep_checks(connection: duckdb.DuckDBPyConnection, checks: Sequence[Check], breaking: Mapping[str, int]) -> None:
     """gate_check: every check with how many rows there were and how many break it."""
     sources = dict.fromkeys(check.source for check in checks)
     counts = " UNION ALL ".join(
@@ -179,11 +204,6 @@ def _keep_checks(connection: duckdb.DuckDBPyConnection, checks: list[Check], bre
         }
         for check in checks
     ]
-    connection.execute(
-        "CREATE OR REPLACE TABLE gate_check (check_name VARCHAR, source VARCHAR, rule VARCHAR, field VARCHAR, "
-        "severity VARCHAR, rows_checked BIGINT, rows_failed BIGINT, success BOOLEAN, description_zh VARCHAR, "
-        "description_en VARCHAR)"
-    )
     connection.execute(
         "INSERT INTO gate_check SELECT unnest(entry, recursive := TRUE) FROM (SELECT unnest($rows) AS entry)",
         {"rows": rows},

@@ -13,6 +13,7 @@ from typing import Literal
 
 from ruamel.yaml import YAML
 
+from pipelines import transform
 from pipelines.contracts import Contract, ContractField, NotAbove, StatedRate
 from pipelines.ingest.values import ascii_text, is_unparsed, quoted, reports_nothing, town_key
 
@@ -35,6 +36,8 @@ class Check:
             add position (of the column), year, town_id, value, message_zh and message_en; what it leaves out or NULL
             comes from the row, and the wording from the check.
         message_zh, message_en: what is wrong. remedy_zh, remedy_en: what to do.
+        models: the models it reads. They rest on accepted rows, so such a check runs once the rows are parted, and
+            can only warn.
     """
 
     source: str
@@ -46,6 +49,7 @@ class Check:
     message_en: str
     remedy_zh: str
     remedy_en: str
+    models: frozenset[str] = frozenset()
 
     @property
     def name(self) -> str:
@@ -485,6 +489,9 @@ def _from_file(path: Path) -> Check:
     """A check that spans sources: its header says what it is, its SELECT finds the breaking rows."""
     head, _, query = path.read_text(encoding="utf-8").partition("*/")
     told = YAML(typ="safe").load(head.removeprefix("/*"))
+    models = transform.tables(query) & set(transform.load_models())
+    if models and told["severity"] != "warning":
+        raise ValueError(f"{path.name}: what reads a model comes after the gate and can only warn")
     return Check(
         source=told["source"],
         rule=path.stem,
@@ -495,4 +502,5 @@ def _from_file(path: Path) -> Check:
         message_en=told["message"]["en"],
         remedy_zh=told["remedy"]["zh"],
         remedy_en=told["remedy"]["en"],
+        models=models,
     )

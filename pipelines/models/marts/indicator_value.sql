@@ -13,7 +13,7 @@ WITH figure AS (
         town_year.town_id,
         indicator.indicator,
         indicator.unit,
-        indicator.source,
+        coalesce(figure.source, indicator.source) AS source,
         withheld.source IS NOT NULL AS is_withheld,
         CASE WHEN withheld.source IS NULL THEN cast(figure.numerator AS DECIMAL(20, 2)) END AS numerator,
         CASE WHEN withheld.source IS NULL THEN cast(figure.denominator AS DECIMAL(20, 2)) END AS denominator,
@@ -32,7 +32,7 @@ WITH figure AS (
         town_id
     FROM withheld) AS withheld
         ON
-            indicator.source = withheld.source
+            coalesce(figure.source, indicator.source) = withheld.source
             AND town_year.year = withheld.year
             AND town_year.town_id = withheld.town_id
 )

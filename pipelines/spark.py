@@ -1,0 +1,267 @@
+"""The models on Spark, for whoever outgrows one machine: the same files, transpiled, with the same digits.
+
+Tables go over as Parquet in a folder that every worker sees, and results come back the same way. Each model is written
+before the next one reads it, so that losing a worker costs the tasks it was at and no more.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipelines import transform
+from pipelines.errors import Exit, KaoheError
+
+if TYPE_CHECKING:
+    import duckdb
+    from sqlglot import exp
+
+#: Seconds without a single worker after which a run gives up.
+PATIENCE = 120
+
+#: DuckDB's 128-bit integers. What is too large for 38 digits is an error on both, never another number.
+_WHOLE = "DECIMAL(38, 0)"
+
+#: What DuckDB has and Spark has not. Spark's DIV ends at 64 bits and its / rounds, so what is left over goes first.
+#: Euclid's way to the greatest common divisor takes 184 steps at most for numbers of 38 digits.
+_FUNCTIONS = (
+    f"""
+    CREATE OR REPLACE TEMPORARY FUNCTION whole_quotient(a {_WHOLE}, b {_WHOLE}) RETURNS {_WHOLE}
+    RETURN CASE WHEN b <> 0 THEN CAST((a - a % b) / b AS {_WHOLE}) END""",
+    f"""
+    CREATE OR REPLACE TEMPORARY FUNCTION gcd(a {_WHOLE}, b {_WHOLE}) RETURNS {_WHOLE} RETURN aggregate(
+        sequence(1, 184),
+        named_struct('a', a, 'b', b),
+        (pair, step) -> CASE WHEN pair.b = 0 THEN pair ELSE named_struct('a', pair.b, 'b', pair.a % pair.b) END,
+        pair -> abs(pair.a))""",
+)
+
+
+def to_spark(select: str) -> str:
+    """A SELECT in DuckDB's words in Spark's. sqlglot does nearly all of it; what it leaves is done here."""
+    import sqlglot
+    from sqlglot import exp
+
+    tree = sqlglot.parse_one(select, dialect="duckdb")
+    mends: tuple[tuple[type[exp.Expr], Callable[[Any], None]], ...] = (
+        (exp.DataType, _whole_number),
+        (exp.IntDiv, _divide),
+        (exp.Select, _replace_columns),
+        (exp.Anonymous, _add_fractions),
+    )
+    for kind, mend in mends:
+        # The innermost first, so that what stands around it takes it as mended.
+        for node in reversed(list(tree.find_all(kind))):
+            mend(node)
+    return tree.sql("spark")
+
+
+def _whole_number(kind: exp.DataType) -> None:
+    """128-bit integers become decimals."""
+    from sqlglot import exp
+
+    if kind.is_type("INT128"):
+        kind.replace(exp.DataType.build(_WHOLE))
+
+
+def _divide(division: exp.IntDiv) -> None:
+    """``a // b`` of integers of any size."""
+    from sqlglot import exp
+
+    division.replace(exp.Anonymous(this="whole_quotient", expressions=[division.this, division.expression]))
+
+
+def _replace_columns(select: exp.Select) -> None:
+    """``* REPLACE (x AS a)`` becomes ``* EXCEPT (a), x AS a``: the same columns in another order."""
+    from sqlglot import exp
+
+    for star in [each for each in select.expressions if isinstance(each, exp.Star) and each.args.get("replace")]:
+        replaced = star.args["replace"]
+        star.set("replace", None)
+        star.set("except_", [*(star.args.get("except_") or ()), *(exp.to_identifier(each.alias) for each in replaced)])
+        select.set("expressions", [*select.expressions, *replaced])
+
+
+def _add_fractions(call: exp.Anonymous) -> None:
+    """``list_reduce`` is used for one thing, adding n/d to n/d; Spark's ``aggregate`` wants the 0/1 it begins with."""
+    from sqlglot import exp
+
+    if call.name.lower() == "list_reduce":
+        fractions, add = call.expressions
+        for part in add.this.expressions:
+            part.set("expression", exp.cast(part.expression, _WHOLE))
+        nothing: exp.Expr = exp.maybe_parse(f"{{'n': CAST(0 AS {_WHOLE}), 'd': CAST(1 AS {_WHOLE})}}", dialect="duckdb")
+        call.replace(exp.Anonymous(this="aggregate", expressions=[fractions, nothing, add]))
+
+
+class Spark:
+    """Runs models on Spark for a warehouse; made by ``connect``."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, folder: Path, session: Any) -> None:
+        self._connection = connection
+        self._folder = folder
+        self._session = session
+        self._there: set[str] = set()
+
+    def run_models(self, models: Sequence[transform.Model], report: Callable[[str], None] = lambda _: None) -> None:
+        """What ``transform.run_models`` does, on Spark.
+
+        The warehouse has afterwards the table of every mart, and of every other model that more than one reads; what
+        only one reads is a part of its query. KaoheError (environment) where Spark fails or every worker is gone.
+        """
+        every = list(transform.load_models().values())
+        indicators = [model for model in every if model.layer == "indicators"]
+        readers = Counter(need for model in every for need in model.needs)
+        kept = [model for model in models if model.layer == "marts" or readers[model.name] > 1]
+        types = self._types(models)
+        with self._watched():
+            for model in models:
+                report(model.name)
+                if transform.INDICATOR_FIGURE in model.needs:
+                    gathered = to_spark(transform.gathered(indicators))
+                    self._session.sql(gathered).createOrReplaceTempView(transform.INDICATOR_FIGURE)
+                for table in sorted(model.needs - self._there - {transform.INDICATOR_FIGURE}):
+                    self._hand_over(table)
+                made = self._session.sql(to_spark(model.select))
+                if model in kept:
+                    made.write.parquet(str(self._folder / model.name))
+                    self._see(model.name, self._folder / model.name, made.schema)
+                else:
+                    made.createOrReplaceTempView(model.name)
+                    self._there.add(model.name)
+        for model in kept:
+            cast = ", ".join(f'CAST("{name}" AS {kind}) AS "{name}"' for name, kind in types[model.name].items())
+            self._connection.execute(
+                f"CREATE OR REPLACE TABLE {model.name} AS "
+                f"SELECT {cast} FROM read_parquet('{_quoted(self._folder / model.name)}/*.parquet')"
+            )
+
+    def _hand_over(self, table: str) -> None:
+        """Let Spark see a table of the warehouse, as Parquet."""
+        from sqlglot import exp
+
+        path = self._folder / f"{table}.parquet"
+        columns = {name: kind for name, kind, *_ in self._connection.execute(f"DESCRIBE {table}").fetchall()}
+        # Parquet has no 128-bit integers; DuckDB would write floats.
+        exact = {name: kind.replace("HUGEINT", _WHOLE) for name, kind in columns.items()}
+        cast = ", ".join(f'CAST("{name}" AS {kind}) AS "{name}"' for name, kind in exact.items())
+        self._connection.execute(f"COPY (SELECT {cast} FROM {table}) TO '{_quoted(path)}' (FORMAT parquet)")
+        in_spark = {name: exp.DataType.build(kind, dialect="duckdb").sql("spark") for name, kind in exact.items()}
+        self._see(table, path, ", ".join(f"`{name}` {kind}" for name, kind in in_spark.items()))
+
+    def _see(self, table: str, path: Path, schema: Any) -> None:
+        """Let Spark read a table from ``path``. With its schema given, Spark need not run a job to learn it."""
+        self._session.read.schema(schema).parquet(str(path)).createOrReplaceTempView(table)
+        self._there.add(table)
+
+    def _types(self, models: Sequence[transform.Model]) -> dict[str, dict[str, str]]:
+        """The type each column has in DuckDB, by model and column: its models run on no rows at all."""
+        import duckdb
+
+        names = {model.name for model in models}
+        empty = duckdb.connect()
+        tables = "SELECT table_name FROM information_schema.tables WHERE table_schema = 'main'"
+        for (table,) in self._connection.execute(tables).fetchall():
+            if table not in names | {transform.INDICATOR_FIGURE}:
+                columns = self._connection.execute(f'DESCRIBE "{table}"').fetchall()
+                defined = ", ".join(f'"{name}" {kind}' for name, kind, *_ in columns)
+                empty.execute(f'CREATE TABLE "{table}" ({defined})')
+        transform.run_models(empty, models)
+        found = {
+            name: {column: kind for column, kind, *_ in empty.execute(f"DESCRIBE {name}").fetchall()} for name in names
+        }
+        empty.close()
+        return found
+
+    @contextlib.contextmanager
+    def _watched(self) -> Iterator[None]:
+        """Make Spark's failures ours, and give up where no worker is left: Spark itself would wait for ever."""
+        from py4j.protocol import Py4JError
+        from pyspark.errors import PySparkException
+
+        context = self._session.sparkContext
+        done, deserted = threading.Event(), threading.Event()
+
+        def watch() -> None:
+            alone_since = time.monotonic()
+            while not done.wait(1):
+                # The driver is among them.
+                if context.master.startswith("local") or len(_executors(context)) > 1:
+                    alone_since = time.monotonic()
+                elif time.monotonic() - alone_since > PATIENCE:
+                    deserted.set()
+                    context.cancelAllJobs()
+
+        watcher = threading.Thread(target=watch, daemon=True)
+        watcher.start()
+        try:
+            yield
+        except (Py4JError, PySparkException) as error:
+            reason = (
+                f"Spark 没有可用的工作节点，已等待 {PATIENCE} 秒 no worker has been there for {PATIENCE} s"
+                if deserted.is_set()
+                else f"Spark: {_first_line(error)}"
+            )
+            told = f"{reason}；先前发布的结果不变 the result published before stands"
+            raise KaoheError(Exit.ENVIRONMENT, told) from error
+        finally:
+            done.set()
+            watcher.join()
+
+
+@contextlib.contextmanager
+def connect(connection: duckdb.DuckDBPyConnection, warehouse: Path, master: str) -> Iterator[Spark]:
+    """Spark at ``master`` (``local[2]``, ``spark://host:7077``), working in a folder beside ``warehouse``.
+
+    KaoheError (environment) where Spark or Java is not there.
+    """
+    try:
+        from pyspark.errors import PySparkException
+        from pyspark.sql import SparkSession
+    except ImportError as error:
+        told = "没有安装 Spark：pip install 'kaohe[spark]' Spark is not installed"
+        raise KaoheError(Exit.ENVIRONMENT, told) from error
+    folder = warehouse.with_name(warehouse.name + ".spark").resolve()
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    try:
+        session = (
+            SparkSession.builder.appName("kaohe")
+            .master(master)
+            .config("spark.ui.enabled", "false")
+            .config("spark.ui.showConsoleProgress", "false")
+            # What overflows or cannot be cast is an error and not NULL.
+            .config("spark.sql.ansi.enabled", "true")
+            .config("spark.sql.session.timeZone", "UTC")
+            .getOrCreate()
+        )
+    except (PySparkException, RuntimeError, OSError) as error:
+        told = f"Spark 无法启动（需要 Java 17）Spark does not start, Java 17 is needed: {_first_line(error)}"
+        raise KaoheError(Exit.ENVIRONMENT, told) from error
+    try:
+        session.sparkContext.setLogLevel("ERROR")
+        session.conf.set("spark.sql.shuffle.partitions", str(max(2, session.sparkContext.defaultParallelism)))
+        for function in _FUNCTIONS:
+            session.sql(function)
+        yield Spark(connection, folder, session)
+    finally:
+        session.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _executors(context: Any) -> list[Any]:
+    return list(context._jsc.sc().statusTracker().getExecutorInfos())
+
+
+def _first_line(error: Exception) -> str:
+    return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+
+
+def _quoted(path: Path) -> str:
+    return str(path).replace("'", "''")
