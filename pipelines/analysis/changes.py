@@ -16,6 +16,7 @@ from pipelines import rescoring
 from pipelines.analysis.marts import Marts, open_marts
 from pipelines.errors import Exit, KaoheError
 from pipelines.labels import Language, label
+from pipelines.publish.chain import STORE, read_chain
 from pipelines.rescoring import EARLIER
 
 if TYPE_CHECKING:
@@ -28,15 +29,22 @@ CAUSES = ("performance", "revision", "judgement", "adjustment", "coverage", "met
 
 
 def open_earlier(marts_folder: Path, publication: str) -> Marts:
-    """An earlier publication, given as a folder or by its run id below ``marts_folder``; KaoheError otherwise."""
-    folder = Path(publication)
-    if not (folder / "manifest.json").exists() and not (folder / "current").exists():
-        found = [each for each in (marts_folder / ".publications").glob(f"{publication}*") if not each.suffix]
-        if len(found) != 1:
-            told = f"{publication}: 没有这次发布，或不止一次 no such publication in {marts_folder}, or more than one"
-            raise KaoheError(Exit.USAGE, told)
-        folder = found[0]
-    return open_marts(folder)
+    """An earlier publication, given as its folder or by its run id (the newest of that run still kept).
+
+    KaoheError (usage) where there is none.
+    """
+    if Path(publication).is_dir():
+        return open_marts(publication)
+    kept = {
+        each.run_id: marts_folder / STORE / each.folder
+        for each in read_chain(marts_folder)
+        if (marts_folder / STORE / each.folder).is_dir()
+    }
+    found = [run_id for run_id in kept if run_id.startswith(publication)]
+    if len(found) != 1:
+        told = f"{publication}: 保留的发布中没有或不止一个，现有 none or more than one is kept; there are:"
+        raise KaoheError(Exit.USAGE, f"{told} {' '.join(kept)}")
+    return open_marts(kept[found[0]])
 
 
 def parts(marts: Marts, before: int, after: int, earlier: Marts | None = None) -> duckdb.DuckDBPyConnection:
@@ -311,7 +319,8 @@ def _lines(found: _Row, lang: Language, whole: bool) -> Iterator[str]:
     yield say("heading", before=_told(found["before"]), after=_told(found["after"]))
     if found["is_synthetic"]:
         yield f"※ {label('synthetic', lang)}"
-    for town in found["towns"]:
+    told = [town for town in found["towns"] if whole or town["parts"] or town["missing"]]
+    for town in told:
         name = town["town_name"]
         if town["previous_town_name"] != name:
             name = f"{town['previous_town_name']}→{name}"
@@ -332,6 +341,8 @@ def _lines(found: _Row, lang: Language, whole: bool) -> Iterator[str]:
         if town["missing"]:
             items = ", ".join(f"{each['item']} ({each['year']})" for each in town["missing"])
             yield "  " + say("missing", items=items)
+    if len(told) < len(found["towns"]):
+        yield say("same", count=len(found["towns"]) - len(told))
     for key in ("only_before", "only_after"):
         if found[key]:
             year = found[key.removeprefix("only_")]["year"]
