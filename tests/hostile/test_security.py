@@ -286,7 +286,8 @@ def test_models_reach_no_file_no_network_and_no_way_back(office: Office, tmp_pat
         SELECT getvariable('person_key_inner')::BLOB || NULL::BLOB IS NULL, error('the key is forgotten')
     """
     with flow.warehouse(office.settings.warehouse) as connection:
-        flow.load_and_check(connection, office.settings, lambda _step, _detail: None)
+        with flow.engine(connection, office.settings) as run_models:
+            flow.load_and_check(connection, office.settings, lambda _step, _detail: None, run_models)
         cursor = connection.cursor()
         for statement in filter(None, map(str.strip, tried.splitlines())):
             for asked in (connection, cursor):
