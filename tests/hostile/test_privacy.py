@@ -189,8 +189,9 @@ def test_many_numbers_agree_with_a_second_opinion() -> None:
         for text, (made,) in zip(
             texts, connection.execute(f"SELECT person_id FROM ({kept(contract, 'arriving')})").fetchall(), strict=True
         ):
+            refused = "*** rounded" if text.endswith("000") else "*** check"
             is_right = number(text[6:14], int(text[14:17])) == text
-            assert made == (hmac.new(key, text.encode(), hashlib.sha256).hexdigest() if is_right else "*** check"), text
+            assert made == (hmac.new(key, text.encode(), hashlib.sha256).hexdigest() if is_right else refused), text
 
 
 def test_a_refused_file_does_not_tell_numbers_either(office: Office, capsys: pytest.CaptureFixture[str]) -> None:
@@ -297,6 +298,7 @@ def test_a_mart_of_persons_is_published_without_small_counts(tmp_path: Path) -> 
     model = Model(
         name="persons_paid", layer="marts", select="", grain="one row per town and year", key=("year", "town_id"),
         columns=dict.fromkeys(("year", "town_id", "due", "paid", "is_suppressed"), "told"), persons=("due", "paid"),
+        columns_of="",
         made_of_persons=(), yields=("year", "town_id", "due", "paid", "is_suppressed"), needs=frozenset(),
     )  # fmt: skip
     connection = duckdb.connect()
