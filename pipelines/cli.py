@@ -20,6 +20,7 @@ import typer
 from pipelines import interruption
 from pipelines.errors import Exit, KaoheError, Problem
 from pipelines.labels import Language, label
+from pipelines.masking import lines, masked, one_line
 
 if TYPE_CHECKING:
     from pipelines.run import Outcome
@@ -36,6 +37,9 @@ Marts = Annotated[Path, typer.Option(help="结果文件夹 published results.")]
 Warehouse = Annotated[Path, typer.Option(help="工作数据库 working database.")]
 Rubric = Annotated[Path, typer.Option(help="考核细则文件夹 editions of the rubric.")]
 Edition = Annotated[str, typer.Option(help="细则版本 edition.")]
+Key = Annotated[
+    Path | None, typer.Option(help="证件号密钥文件，默认取 KAOHE_KEY_FILE 或用户配置 key for identity numbers.")
+]
 Lang = Annotated[Language, typer.Option(help="输出语言 language: zh, en.")]
 AsJson = Annotated[bool, typer.Option("--json", help="以 JSON 输出 result as JSON.")]
 
@@ -61,6 +65,7 @@ def run(
     spark_master: Annotated[
         str, typer.Option(envvar="KAOHE_SPARK_MASTER", help="local[2], spark://主机 host:7077.")
     ] = "local[2]",
+    key: Key = None,
     lang: Lang = "zh",
     as_json: AsJson = False,
 ) -> int:
@@ -68,11 +73,11 @@ def run(
     from pipelines import run as flow
 
     settings = flow.Settings(
-        raw, marts, warehouse, rubric / edition, allow_partial, memory_limit, engine, spark_master
+        raw, marts, warehouse, rubric / edition, allow_partial, memory_limit, engine, spark_master, key
     )
     outcome = flow.run(settings, _Progress(lang))
     if as_json:
-        typer.echo(json.dumps(outcome.manifest, ensure_ascii=False, indent=2))
+        _say(_as_json(outcome.manifest))
     else:
         _summarise(outcome, marts, lang)
     return outcome.code
@@ -84,14 +89,15 @@ def check(
     warehouse: Warehouse = WAREHOUSE,
     rubric: Rubric = RUBRIC,
     edition: Edition = "2013",
+    key: Key = None,
     lang: Lang = "zh",
 ) -> int:
     """只读取并检查，不发布 load and check only; publish nothing."""
     from pipelines import quality
     from pipelines import run as flow
 
+    settings = flow.Settings(raw, MARTS, warehouse, rubric / edition, key=key)
     with flow.alone(warehouse), flow.warehouse(warehouse) as connection:
-        settings = flow.Settings(raw, MARTS, warehouse, rubric / edition)
         with flow.engine(connection, settings) as run_models:
             gate, _ = flow.load_and_check(connection, settings, _Progress(lang), run_models)
         for problem in quality.problems(connection, "warning"):
@@ -165,7 +171,7 @@ def explain(
     from pipelines.analysis.marts import open_marts
 
     told = explained(open_marts(marts), town, year, item)
-    typer.echo(_as_json(told) if as_json else in_words(told, lang, whole=bool(item)))
+    _say(_as_json(told) if as_json else in_words(told, lang, whole=bool(item)))
     return Exit.DONE
 
 
@@ -190,10 +196,10 @@ def lever(
         raise typer.BadParameter("TOWN YEAR, --city YEAR", param_hint="kaohe lever")
     if city:
         found = levers.city_levers(open_marts(marts), rubric, city)
-        typer.echo(_as_json(found) if as_json else levers.city_in_words(found, lang))
+        _say(_as_json(found) if as_json else levers.city_in_words(found, lang))
     else:
         told = levers.levers(open_marts(marts), rubric, town, year, levers.read_limits(limits))
-        typer.echo(_as_json(told) if as_json else levers.levers_in_words(told, lang))
+        _say(_as_json(told) if as_json else levers.levers_in_words(told, lang))
     return Exit.DONE
 
 
@@ -212,7 +218,7 @@ def whatif(
     from pipelines.analysis.marts import open_marts
 
     found = what_if(open_marts(marts), rubric, town, year, _pairs(changes, "CHANGES"))
-    typer.echo(_as_json(found) if as_json else what_if_in_words(found, lang))
+    _say(_as_json(found) if as_json else what_if_in_words(found, lang))
     return Exit.DONE
 
 
@@ -235,7 +241,7 @@ def compare(
 
     earlier = open_earlier(marts, before) if before else None
     found = compared(open_marts(marts), year, other, town, earlier)
-    typer.echo(_as_json(found) if as_json else compare_in_words(found, lang, whole=bool(town)))
+    _say(_as_json(found) if as_json else compare_in_words(found, lang, whole=bool(town)))
     return Exit.DONE
 
 
@@ -252,7 +258,7 @@ def stability(
     from pipelines.analysis.stability import stability_in_words
 
     told = found(open_marts(marts), year or None)
-    typer.echo(_as_json(told) if as_json else stability_in_words(told, lang))
+    _say(_as_json(told) if as_json else stability_in_words(told, lang))
     return Exit.DONE
 
 
@@ -266,7 +272,7 @@ def status(marts: Marts = MARTS, lang: Lang = "zh", as_json: AsJson = False) -> 
     from pipelines.review import status_in_words
 
     years = standing(open_marts(marts), date.today())
-    typer.echo(_as_json(years) if as_json else status_in_words(years, lang))
+    _say(_as_json(years) if as_json else status_in_words(years, lang))
     return Exit.DONE
 
 
@@ -278,7 +284,7 @@ def verify(marts: Marts = MARTS, lang: Lang = "zh", as_json: AsJson = False) -> 
     verdict = chain.verify(marts)
     for problem in verdict.problems:
         _print_problem(problem, lang, "critical")
-    typer.echo(_as_json(verdict.as_json()) if as_json else chain.in_words(verdict, lang))
+    _say(_as_json(verdict.as_json()) if as_json else chain.in_words(verdict, lang))
     return Exit.INTEGRITY if verdict.problems else Exit.DONE
 
 
@@ -350,7 +356,7 @@ def rubric_diff(
     from pipelines.analysis.editions import differences, differences_in_words
 
     found = differences(_draft(rubric, before), _draft(rubric, after))
-    typer.echo(_as_json([asdict(each) for each in found]) if as_json else differences_in_words(found, lang))
+    _say(_as_json([asdict(each) for each in found]) if as_json else differences_in_words(found, lang))
     return Exit.DONE
 
 
@@ -372,7 +378,7 @@ def rubric_plan(
     from pipelines.analysis.marts import open_marts
 
     planned = plan(open_marts(marts).folder, _draft(rubric, new), _pairs(reading or [], "--reading"))
-    typer.echo(_as_json(asdict(planned)) if as_json else plan_in_words(planned, lang))
+    _say(_as_json(asdict(planned)) if as_json else plan_in_words(planned, lang))
     return Exit.DONE
 
 
@@ -431,11 +437,11 @@ def _run_command(arguments: list[str]) -> int:
             # What an interrupt breaks on its way out is no fault of its own.
             return _interrupted(lang)
         if debug:
-            traceback.print_exc()
+            typer.echo(lines(masked(traceback.format_exc())), err=True)
         known = _known(error)
         for problem in known.problems:
             _print_problem(problem, lang, "critical")
-        typer.echo(f"kaohe: {known}", err=True)
+        _tell(f"kaohe: {known}")
         return known.code
 
 
@@ -502,12 +508,12 @@ class _Progress:
             typer.echo(f"[{elapsed:5.1f} s] {label(f'step_{step}', self._lang)}", err=True)
         elif self._is_terminal:
             self._clear()
-            typer.echo(f"          {detail[:60]}", err=True, nl=False)
+            typer.echo(f"          {one_line(detail)[:60]}", err=True, nl=False)
 
     def detail(self, text: str) -> None:
         """One line of progress, for work that has no steps."""
         self._clear()
-        typer.echo(text, err=True)
+        _tell(text)
 
     def _clear(self) -> None:
         if self._is_terminal:
@@ -573,4 +579,15 @@ def _print_problem(problem: Problem, lang: Language, severity: str) -> None:
         f"{label('rule', lang)} {problem.rule}",
     ]
     remedy = problem.remedy_zh if lang == "zh" else problem.remedy_en
-    typer.echo(" · ".join(told) + f"\n    {first} / {second}\n    → {remedy}", err=True)
+    for line in (" · ".join(told), f"    {first} / {second}", f"    → {remedy}"):
+        _tell(line)
+
+
+def _say(result: str) -> None:
+    """Put a result of some lines on stdout; no text in it can pass for another line or hide what stands there."""
+    typer.echo(lines(result))
+
+
+def _tell(line: str) -> None:
+    """Put one line on stderr, whatever the texts in it hold."""
+    typer.echo(one_line(line), err=True)

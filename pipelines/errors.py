@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import IntEnum
+
+from pipelines.masking import masked
 
 
 class Exit(IntEnum):
@@ -35,6 +37,8 @@ class Problem:
         cell: spreadsheet address such as ``C12``, or ``line 12`` of a text file; empty when about the whole file.
         column: the column as the sender wrote it.
         value: the value as the sender wrote it (masked where personal).
+
+    An identity number in any of these texts is masked, whoever states the problem.
     """
 
     file: str
@@ -48,11 +52,15 @@ class Problem:
     column: str = ""
     value: str = ""
 
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            object.__setattr__(self, field.name, masked(getattr(self, field.name)))
+
 
 class KaoheError(Exception):
     """Ends the command with ``code`` and without a traceback; ``problems`` are printed, all of them."""
 
     def __init__(self, code: Exit, message: str, problems: Sequence[Problem] = ()) -> None:
-        super().__init__(message)
+        super().__init__(masked(message))
         self.code = code
         self.problems = tuple(problems)

@@ -35,6 +35,7 @@ from ruamel.yaml.error import YAMLError
 
 from pipelines.errors import Exit, KaoheError, Problem
 from pipelines.labels import is_labelled
+from pipelines.plain_yaml import PlainComposer
 
 if TYPE_CHECKING:
     import duckdb
@@ -547,6 +548,7 @@ def _read(path: Path, model: type[_Model], problems: list[Problem], written: dic
     file = f"{path.parent.name}/{path.name}"
     yaml = YAML(typ="rt")
     yaml.Constructor = _TextOnly
+    yaml.Composer = PlainComposer
     lines: list[str] = []
     try:
         text = path.read_text(encoding="utf-8")

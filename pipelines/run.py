@@ -33,7 +33,7 @@ class Settings:
 
     ``allow_partial`` publishes around quarantined rows instead of refusing. ``memory_limit`` is how much memory the
     database may take, such as ``2GB``; None leaves it to the database. The engine changes no digit, so it is no part of
-    what a run depends on.
+    what a run depends on. ``key`` is the file with the key for identity numbers; None takes the usual one.
     """
 
     raw: Path
@@ -44,6 +44,7 @@ class Settings:
     memory_limit: str | None = None
     engine: Literal["duckdb", "spark"] = "duckdb"
     spark_master: str = "local[2]"
+    key: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,10 @@ def load_and_check(
 
     sources = contracts.load_contracts()
     report("ingest", "")
-    ingest.ingest(connection, settings.raw, sources, lambda detail: report("ingest", detail))
+    ingest.ingest(connection, settings.raw, sources, lambda detail: report("ingest", detail), settings.key)
+    # Everything received is in: what runs from here on needs no file but those it publishes or hands to Spark.
+    exchange = settings.warehouse.with_name(f"{settings.warehouse.name}.spark").resolve()
+    transform.lock(connection, settings.marts, exchange)
     report("rubric", "")
     edition = rubric.load_edition(settings.rubric)
     indicators = {model.name for model in transform.load_models().values() if model.layer == "indicators"}
@@ -174,6 +178,8 @@ def warehouse(path: Path, memory_limit: str | None = None) -> Iterator[duckdb.Du
         leftover.unlink(missing_ok=True)
     shutil.rmtree(path.with_name(path.name + ".tmp"), ignore_errors=True)
     connection = duckdb.connect(str(path))
+    # It holds every row received, and what of them may not be shown.
+    path.chmod(0o600)
     try:
         # Progress is told by the run itself, in one place.
         connection.execute("SET enable_progress_bar = false")
@@ -190,14 +196,28 @@ def warehouse(path: Path, memory_limit: str | None = None) -> Iterator[duckdb.Du
 
 def _inputs(settings: Settings) -> dict[str, Any]:
     """Everything the result depends on, as hashes: same inputs, same bytes."""
+    from pipelines.ingest.deliveries import shown_name
+
+    received = _hashes(settings.raw, "**/*")
     return {
-        "deliveries": _hashes(settings.raw, "**/*"),
+        "deliveries": {shown_name(settings.raw / name, settings.raw): digest for name, digest in received.items()},
+        "person_key": _key_fingerprint(settings),
         "rubric": _digest(_hashes(settings.rubric, "**/*.yml")),
         "rules": _digest(_hashes(PACKAGE, "**/*.yml") | _hashes(PACKAGE, "**/*.sql")),
         "code": _digest(_hashes(PACKAGE, "**/*.py")),
         "lock": chain.sha256(LOCK_FILE) if LOCK_FILE.is_file() else None,
         "allow_partial": settings.allow_partial,
     }
+
+
+def _key_fingerprint(settings: Settings) -> str | None:
+    """Which key identity numbers are hashed under, where a person-level source lies among the deliveries."""
+    from pipelines.ingest.identity import fingerprint, read_key
+
+    sources = [contract.name for contract in contracts.load_contracts().values() if contract.is_person_level]
+    if not any(path for source in sources for path in settings.raw.glob(f"*/{source}[.-]*")):
+        return None
+    return fingerprint(read_key(settings.key, [settings.raw, settings.marts, PACKAGE.parent]))
 
 
 def _hashes(folder: Path, pattern: str) -> dict[str, str]:

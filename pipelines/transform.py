@@ -1,9 +1,11 @@
 """Runs the SQL models: one SELECT a file, file name = table, in the order their own FROM clauses ask for.
 
 A model starts with a block comment holding YAML: ``grain``, ``key`` (marts) and ``columns`` (what each column means and
-its unit). What a column means everywhere stands once in ``models/columns.yml``; a model that stands in for another's
-figures names it in ``columns_of``. A model without a SELECT of its own is ``same_as`` another one, ``reading`` other
-tables in place of those the other reads: the same rules on other figures, and columns that mean the same.
+its unit). ``persons`` lists the columns of a mart that count persons of person-level sources, ``made_of_persons`` those
+computed from them. What a column means everywhere stands once in ``models/columns.yml``; a model that stands in for
+another's figures names it in ``columns_of``. A model without a SELECT of its own is ``same_as`` another one,
+``reading`` other tables in place of those the other reads: the same rules on other figures, and columns that mean the
+same.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ruamel.yaml import YAML
+from pipelines.plain_yaml import load_yaml
 
 if TYPE_CHECKING:
     import duckdb
@@ -45,6 +47,8 @@ class Model:
         key: columns that name a row once (marts).
         columns: meaning of the columns the model describes itself.
         columns_of: another model whose columns of the same name mean the same; empty where there is none.
+        persons: columns that count persons of person-level sources; small ones are not shared, see ``suppression``.
+        made_of_persons: columns computed from those.
         yields: names of the columns its SELECT yields, as far as they are written out.
         needs: tables its FROM clauses name.
     """
@@ -56,6 +60,8 @@ class Model:
     key: tuple[str, ...]
     columns: dict[str, str]
     columns_of: str
+    persons: tuple[str, ...]
+    made_of_persons: tuple[str, ...]
     yields: tuple[str, ...]
     needs: frozenset[str]
 
@@ -170,6 +176,19 @@ def fields_behind(model: Model, column: str, contracts: Mapping[str, Contract]) 
     return sorted(found)
 
 
+def lock(connection: duckdb.DuckDBPyConnection, *folders: Path) -> None:
+    """Let nothing that runs on ``connection`` from now on reach files outside ``folders``, or the network.
+
+    No file read or written elsewhere, no database attached, no extension installed or loaded; and no way back.
+    """
+    allowed = ", ".join(_literal(str(folder.absolute())) for folder in folders)
+    connection.execute(
+        f"SET allowed_directories = [{allowed}]; SET autoinstall_known_extensions = false; "
+        "SET autoload_known_extensions = false; SET allow_community_extensions = false; "
+        "SET python_enable_replacements = false; SET enable_external_access = false; SET lock_configuration = true"
+    )
+
+
 def comment(connection: duckdb.DuckDBPyConnection, models: Sequence[Model]) -> None:
     """Write each model's header into the database as comments on its table and columns."""
     for model in models:
@@ -214,6 +233,8 @@ def _read(path: Path, folder: Path) -> Model:
         key=tuple(header.get("key", ())),
         columns=header.get("columns", {}),
         columns_of=header.get("columns_of", header.get("same_as", "")),
+        persons=tuple(header.get("persons", ())),
+        made_of_persons=tuple(header.get("made_of_persons", ())),
         yields=tuple(tree.named_selects),
         needs=_tables(tree),
     )
@@ -238,13 +259,13 @@ def _parts(path: Path) -> tuple[dict[str, Any], str]:
     head, closed, select = path.read_text(encoding="utf-8").partition("*/")
     if not head.startswith("/*") or not closed:
         raise ValueError(f"{path.name}: a model starts with a header comment")
-    header: dict[str, Any] = YAML(typ="safe").load(head[2:])
+    header: dict[str, Any] = load_yaml(head[2:])
     return header, select
 
 
 @cache
 def _shared_columns() -> dict[str, str]:
-    shared: dict[str, str] = YAML(typ="safe").load((FOLDER / "columns.yml").read_text(encoding="utf-8"))
+    shared: dict[str, str] = load_yaml((FOLDER / "columns.yml").read_text(encoding="utf-8"))
     return shared
 
 

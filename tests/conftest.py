@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,15 @@ import pytest
 from pipelines import run as flow
 
 ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session", autouse=True)
+def person_key(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A key for identity numbers of the tests' own; nobody's settings are touched."""
+    path = tmp_path_factory.mktemp("settings") / "person.key"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KAOHE_KEY_FILE", str(path))
+        yield path
 
 
 @pytest.fixture(scope="session")

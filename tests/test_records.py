@@ -355,10 +355,11 @@ def test_a_run_computes_from_the_records_and_warns_of_what_disagrees(tmp_path: P
     heading = next(number for number, line in enumerate(register) if "单位编号" in line)
     first = next(csv.DictReader(register[heading:]))["名称"]
     header = "镇街,证件号,缴费日期,缴费金额"
+    numbers = {"p": "990001195001010015", "q": "990001195001010023", "r": "990001195001010031"}
     for year, people in ((2013, "pqr"), (2014, "pq")):
-        lines = [f"{first},{person},{year}-03-01,500" for person in people]
+        lines = [f"{first},{numbers[person]},{year}-03-01,500" for person in people]
         (raw / str(year) / "contributions.csv").write_text("\n".join([header, *lines]), encoding="utf-8")
-    receipts = [f"{first},p,2014-03-02,500", f"{first},q,2014-03-02,400"]
+    receipts = [f"{first},{numbers['p']},2014-03-02,500", f"{first},{numbers['q']},2014-03-02,400"]
     (raw / "2014" / "bank_receipts.csv").write_text(
         "\n".join(["镇街,证件号,到账日期,到账金额", *receipts]), encoding="utf-8"
     )

@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError
-from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from pipelines import rescoring
 from pipelines.analysis.marts import Marts
 from pipelines.errors import Exit, KaoheError
 from pipelines.labels import Language, label
+from pipelines.plain_yaml import load_yaml
 
 if TYPE_CHECKING:
     import duckdb
@@ -49,9 +49,9 @@ def read_limits(path: Path | None) -> dict[str, Limit]:
     if path is None:
         return {}
     try:
-        return _Limits.model_validate(YAML(typ="safe").load(path.read_text(encoding="utf-8")) or {}).root
+        return _Limits.model_validate(load_yaml(path.read_text(encoding="utf-8")) or {}).root
     except (OSError, UnicodeDecodeError, YAMLError, ValidationError) as error:
-        told = f"{path}: 应为 should be {{indicator: {{most: 10, cost: 2.5}}}}: {error}"
+        told = f"{path}: 应为 should be {{indicator: {{most: 10, cost: 2.5}}}}: {' '.join(str(error).split())}"
         raise KaoheError(Exit.USAGE, told) from error
 
 

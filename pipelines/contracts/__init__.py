@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
-from ruamel.yaml import YAML
+
+from pipelines.plain_yaml import load_yaml
 
 FOLDER = Path(__file__).parent
 
@@ -34,7 +35,10 @@ class Constraints(_Closed):
 
 
 class ContractField(_Closed):
-    """One column of a source. ``type`` is a Table Schema type; ``number`` holds at most two decimals."""
+    """One column of a source. ``type`` is a Table Schema type; ``number`` holds at most two decimals.
+
+    A ``personal`` column holds identity numbers of persons, of which only keyed hashes are kept.
+    """
 
     name: str
     title: str
@@ -132,6 +136,11 @@ class Contract(_Closed):
         raise KeyError(name)
 
     @property
+    def is_person_level(self) -> bool:
+        """Whether a row is about one person."""
+        return any(field.personal for field in self.fields)
+
+    @property
     def town_field(self) -> str | None:
         """The field that names a town of the register, if any."""
         return next((key.fields for key in self.foreign_keys if key.reference.resource == "towns"), None)
@@ -143,10 +152,9 @@ def load_contracts(folder: Path = FOLDER) -> dict[str, Contract]:
 
     Raises ``pydantic.ValidationError`` or ``ruamel.yaml`` errors for a file that is not a contract.
     """
-    yaml = YAML(typ="safe")
     contracts = {}
     for path in sorted(folder.glob("*.yml")):
-        contract = Contract.model_validate(yaml.load(path.read_text(encoding="utf-8")))
+        contract = Contract.model_validate(load_yaml(path.read_text(encoding="utf-8")))
         if contract.name != path.stem:
             raise ValueError(f"{path.name}: the contract inside is called {contract.name}")
         contracts[contract.name] = contract

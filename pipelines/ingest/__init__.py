@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.contracts import Contract
 from pipelines.errors import Exit, KaoheError, Problem
-from pipelines.ingest.deliveries import Delivery, discover
+from pipelines.ingest.deliveries import Delivery, discover, names_alike
 from pipelines.ingest.header import SEARCHED, find_header, plain
+from pipelines.ingest.identity import forget_key, read_key, set_key
 from pipelines.ingest.kinds import refuse_other_kind
 from pipelines.ingest.problems import (
     beyond_header,
@@ -27,6 +29,7 @@ from pipelines.ingest.sheets import Row, Sheet, UnreadableError, first_cell, ope
 from pipelines.ingest.tables import Tables
 from pipelines.ingest.text import refuse_mixture, refuse_nul, unfinished_line
 from pipelines.ingest.workbook_process import WorkbookProcess
+from pipelines.masking import masked
 
 if TYPE_CHECKING:
     import duckdb
@@ -44,8 +47,12 @@ def ingest(
     raw: Path,
     contracts: Mapping[str, Contract],
     report: Callable[[str], None],
+    key: Path | None = None,
 ) -> None:
     """Read every delivery below ``raw`` into the warehouse; ``report`` hears the name of each.
+
+    ``key`` is the file with the key for identity numbers, the usual one unless given; it is opened where a person-level
+    source is delivered.
 
     Makes delivery_file, delivery_sheet, delivery_column, raw_<source>, typed_<source>, town_register,
     town_name_lookup and town_year. Raises KaoheError (rejected) with every problem of every file, in one pass.
@@ -53,6 +60,8 @@ def ingest(
     deliveries, problems = discover(raw, contracts)
     if not any(delivery.source == "towns" for delivery in deliveries):
         problems.append(no_register())
+    if any(contracts[delivery.source].is_person_level for delivery in deliveries):
+        set_key(connection, read_key(key, [raw]))
     tables = Tables(connection, contracts)
     with WorkbookProcess() as workbooks:
         for delivery in deliveries:
@@ -65,6 +74,7 @@ def ingest(
                 problems.append(changed_while_read(delivery))
     problems += [changed_while_read(delivery) for delivery in deliveries if not delivery.is_as_found()]
     tables.finish()
+    forget_key(connection)
     problems += [beyond_header(*row) for row in tables.rows_beyond_header()]
     problems += [cut_short(*row) for row in tables.rows_cut_short()]
     if problems:
@@ -94,12 +104,16 @@ def _read(tables: Tables, delivery: Delivery, contract: Contract, workbooks: Wor
             sheet = _open_text(delivery.path, contract)
             sheets, encoding = [sheet], sheet.encoding
         case _:
-            sheets = workbooks.open(delivery.path)
+            sheets = (replace(sheet, name=masked(sheet.name)) for sheet in workbooks.open(delivery.path))
     tables.add_file(delivery, encoding)
-    found = [_read_sheet(tables, delivery, contract, sheet) for sheet in sheets]
-    if all(problems is None for problems in found):
+    found: dict[str, list[Problem] | None] = {}
+    for sheet in sheets:
+        if sheet.name in found:
+            return [names_alike(delivery.name, sheet.name)]
+        found[sheet.name] = _read_sheet(tables, delivery, contract, sheet)
+    if all(problems is None for problems in found.values()):
         return [no_header(delivery, "", contract)]
-    return [problem for problems in found for problem in problems or ()]
+    return [problem for problems in found.values() for problem in problems or ()]
 
 
 def _open_text(path: Path, contract: Contract) -> Sheet:

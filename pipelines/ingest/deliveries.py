@@ -7,10 +7,11 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from pipelines.errors import Problem
 from pipelines.ingest.kinds import kind_of
+from pipelines.masking import masked
 
 FORMATS = (".csv", ".xlsx", ".parquet")
 _NOT_DELIVERIES = ("README.md", ".gitkeep", ".DS_Store", "Thumbs.db")
@@ -23,7 +24,7 @@ class Delivery:
 
     Attributes:
         path: where it lies.
-        name: its path below the raw folder, with forward slashes; how everything downstream refers to it.
+        name: its path below the raw folder as ``shown_name`` has it; how everything downstream refers to it.
         source: the source it belongs to.
         year: the year folder it lies in; None for the register of towns, which is for all years.
         label: what follows the source in the file name, such as a town.
@@ -46,15 +47,16 @@ class Delivery:
 def discover(raw: Path, sources: Iterable[str]) -> tuple[list[Delivery], list[Problem]]:
     """Every delivery below ``raw`` in a fixed order, and a problem for every file that is none."""
     names = sorted(sources, key=lambda name: (-len(name), name))
-    deliveries, problems = [], []
+    deliveries, problems, taken = [], [], set()
     for path in sorted(raw.rglob("*"), key=lambda path: path.relative_to(raw).parts):
         if path.name in _NOT_DELIVERIES or path.name.startswith("~$"):
             continue
         if path.is_dir() and not path.is_symlink():
             continue
-        name = path.relative_to(raw).as_posix()
+        name = shown_name(path, raw)
         source = next((each for each in names if path.stem == each or path.stem.startswith(f"{each}-")), None)
-        problem = _problem(path, name, source, names)
+        problem = _problem(path, name, source, names) or (names_alike(name) if name in taken else None)
+        taken.add(name)
         if problem or source is None:
             problems += [problem] if problem else []
             continue
@@ -64,7 +66,7 @@ def discover(raw: Path, sources: Iterable[str]) -> tuple[list[Delivery], list[Pr
                 name=name,
                 source=source,
                 year=None if source == "towns" else int(path.parent.name),
-                label=path.stem[len(source) + 1 :],
+                label=PurePosixPath(name).stem[len(source) + 1 :],
                 sha256=_digest(path),
                 size=path.stat().st_size,
             )
@@ -75,6 +77,27 @@ def discover(raw: Path, sources: Iterable[str]) -> tuple[list[Delivery], list[Pr
 def _digest(path: Path) -> str:
     with path.open("rb") as content:
         return hashlib.file_digest(content, "sha256").hexdigest()
+
+
+def shown_name(path: Path, raw: Path) -> str:
+    """The path of a file below ``raw`` as it is shown: forward slashes, identity numbers masked, and fit to be written.
+
+    A file system may hold names that are no text; what is not is written as ``\\udcff``.
+    """
+    return masked(path.relative_to(raw).as_posix()).encode("utf-8", "backslashreplace").decode()
+
+
+def names_alike(file: str, sheet: str = "") -> Problem:
+    """Several files, or sheets of a file, are called the same once identity numbers are masked."""
+    return Problem(
+        file=file,
+        sheet=sheet,
+        rule="file_name",
+        message_zh="多个文件或工作表的名称只有证件号不同，隐去后无法区分",
+        message_en="files or sheets whose names differ in an identity number alone cannot be told apart",
+        remedy_zh="请改名，名称中不要写证件号",
+        remedy_en="rename them without the numbers",
+    )
 
 
 def _problem(path: Path, name: str, source: str | None, sources: list[str]) -> Problem | None:

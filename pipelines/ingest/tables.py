@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.contracts import Contract
 from pipelines.ingest.header import Header, find_header, plain
+from pipelines.ingest.identity import kept
 from pipelines.ingest.sheets import UnreadableError, first_cell, in_utf8, lines_if_plain
 from pipelines.ingest.values import quoted, sql_type, squeezed_text, town_key, typed_expression
+from pipelines.masking import masked
 
 if TYPE_CHECKING:
     import duckdb
@@ -240,7 +242,7 @@ class Tables:
     def _add_columns(self, delivery: Delivery, sheet: str, header: Header) -> None:
         fields = {at: name for name, at in header.columns.items()}
         for at, text in header.written.items():
-            self._columns.append((delivery.name, sheet, fields.get(at), at + 1, text))
+            self._columns.append((delivery.name, sheet, fields.get(at), at + 1, masked(text)))
 
     def _wait(self, source: str, row: tuple[Any, ...]) -> None:
         self._waiting[source].append(row)
@@ -308,10 +310,11 @@ class Tables:
         )
 
     def _keep(self, contract: Contract, received: str, parameters: list[str | None], has_beyond: bool) -> None:
-        """Classify the rows that the query ``received`` gives and put them into raw_<source>.
+        """Classify the rows that the query ``received`` gives and put them into raw_<source>, fit to be kept.
 
         A row that is merely odd is data, for the gate to judge.
         """
+        received = kept(contract, f"({received})", has_beyond=has_beyond)
         keys = [contract.field(name) for name in contract.primary_key]
         told = ["first_cell", *(f'"{key.name}"' for key in keys if key.type in ("string", "integer", "year"))]
         # Few rows say 计 anywhere; only these are looked at more closely.

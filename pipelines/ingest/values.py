@@ -39,6 +39,9 @@ _FULL_WIDTH_WORD = "".join(
 )
 _WORD = "".join(plain for plain in _ASCII if plain.isalnum() or plain in "-.")
 
+#: What an identity number is once it has been checked and hashed; see ``identity``.
+HASHED = "^[0-9a-f]{64}$"
+
 #: What offices write for "nothing to report": hyphens, dashes of every length, strokes, dots.
 _NOTHING_REPORTED = ("", "-", "--", "–", "—", "——", "─", "──", "/", "\\", "…", "……")
 _NO_FIGURE = (*_NOTHING_REPORTED, "无")
@@ -108,6 +111,8 @@ def typed_expression(field: ContractField) -> str:
                 if field.constraints.enum
                 else _translated(column, _FULL_WIDTH_WORD + _RADICALS, _WORD + _CHARACTERS)
             )
+            if field.personal:
+                words = f"CASE WHEN regexp_matches({column}, '{HASHED}') THEN {column} END"
             return f"CASE WHEN NOT {reports_nothing(field)} THEN {words} END"
         case "integer":
             digits = f"regexp_replace({text}, ' ?月份?$', '')" if field.unit == "month" else text

@@ -23,6 +23,7 @@ from pipelines import interruption
 from pipelines.errors import Exit, KaoheError
 from pipelines.publish import chain
 from pipelines.publish.chain import CURRENT, JOURNAL, MANIFEST, STORE, Publication, sha256
+from pipelines.publish.suppression import shared
 from pipelines.transform import Model, describe
 
 if TYPE_CHECKING:
@@ -31,6 +32,13 @@ if TYPE_CHECKING:
 KEPT = 5
 
 _MARK = "\ufeff"
+
+#: What nobody sees in front of a text.
+_BLANK = r"[\s\x00-\x20\x{a0}\x{ad}\x{200b}-\x{200f}\x{2060}\x{3000}\x{feff}]"
+#: How a text begins that a spreadsheet may take for a formula; Chinese ones know the full-width signs too.
+_FORMULA = rf"^{_BLANK}*[{{]?[=+@\-\x{{ff1d}}\x{{ff0b}}\x{{ff0d}}\x{{ff20}}]|^[\t\r\n]"
+#: A figure, or a sign that stands for there being none.
+_NUMBER = "^[-+]?([0-9]+([.][0-9]+)?%?)?$"
 
 _TABLE_SCHEMA_TYPES = {"VARCHAR": "string", "BOOLEAN": "boolean", "DATE": "date", "DECIMAL": "number"}
 
@@ -176,16 +184,31 @@ _PROMISES = {
 
 
 def _write_mart(connection: duckdb.DuckDBPyConnection, model: Model, folder: Path) -> int:
-    columns = [row[0] for row in connection.execute(f"DESCRIBE {model.name}").fetchall()]
+    columns = [row[:2] for row in connection.execute(f"DESCRIBE {model.name}").fetchall()]
     order = ", ".join(model.key)
     parquet, csv = folder / f"{model.name}.parquet", folder / f"{model.name}.csv"
-    connection.execute(f"COPY (SELECT * FROM {model.name} ORDER BY {order}) TO '{_quoted(parquet)}' (FORMAT parquet)")
+    connection.execute(f"COPY (FROM ({shared(model)}) ORDER BY {order}) TO '{_quoted(parquet)}' (FORMAT parquet)")
     # A byte order mark in front of the first header is how Excel knows a CSV file for UTF-8.
-    marked = ", ".join(f'"{name}" AS "{_MARK if at == 0 else ""}{name}"' for at, name in enumerate(columns))
+    marked = ", ".join(
+        f'{_inert(name, kind)} AS "{_MARK if at == 0 else ""}{name}"' for at, (name, kind) in enumerate(columns)
+    )
     connection.execute(
         f"COPY (SELECT {marked} FROM read_parquet('{_quoted(parquet)}')) TO '{_quoted(csv)}' (FORMAT csv, HEADER)"
     )
     return _count(connection, f"SELECT count(*) FROM {model.name}")
+
+
+def _inert(column: str, kind: str) -> str:
+    """SQL for a column as a spreadsheet may open it: a text it would take for a formula has an apostrophe in front.
+
+    Figures are no texts, and a text that is a figure stays one; the Parquet file has every text as it is.
+    """
+    if kind != "VARCHAR":
+        return f'"{column}"'
+    return (
+        f"CASE WHEN regexp_matches(\"{column}\", '{_FORMULA}') AND NOT regexp_matches(\"{column}\", '{_NUMBER}') "
+        f"THEN '''' || \"{column}\" ELSE \"{column}\" END"
+    )
 
 
 def _data_package(

@@ -147,6 +147,8 @@ def _page(marts: Marts, lang: Language, title: str, body: str, titles: Mapping[s
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:; \
+base-uri 'none'; form-action 'none'">
 <title>{html.escape(title)}</title>
 <style>{_STYLE}</style>
 </head>

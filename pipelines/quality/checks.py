@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from ruamel.yaml import YAML
-
 from pipelines import transform
 from pipelines.contracts import Contract, ContractField, NotAbove, StatedRate
+from pipelines.ingest.identity import REFUSALS
 from pipelines.ingest.values import ascii_text, is_unparsed, quoted, reports_nothing, town_key
+from pipelines.plain_yaml import load_yaml
 
 FOLDER = Path(__file__).with_name("checks")
 
@@ -93,15 +93,8 @@ def _cell_checks(contract: Contract, field: ContractField) -> Iterator[Check]:
             f"{title}不是{_TYPE_ZH[field.type]}", f"{field.name} is no {field.type}",
             _TYPE_REMEDY_ZH[field.type], _TYPE_REMEDY_EN[field.type],
         )  # fmt: skip
-    if field.type == "string" and field.personal:
-        text = ascii_text(f'"{field.name}"')
-        is_figure = f"regexp_matches({text}, '^[0-9]([.][0-9]+)?[eE][+]?[0-9]+$')"
-        yield Check(
-            contract.name, "digits_lost", field.name, "critical", _data_rows(f"raw_{contract.name}", is_figure),
-            f"{title}已被表格软件改成数，后几位已丢失",
-            f"a spreadsheet made {field.name} a number, and its last digits are lost",
-            "请从原系统重新导出，此列设为文本格式", "export it anew with this column formatted as text",
-        )  # fmt: skip
+    if field.personal:
+        yield _identity(contract, field)
     if limits.required:
         yield Check(
             contract.name, "required", field.name, "critical",
@@ -132,6 +125,28 @@ def _cell_checks(contract: Contract, field: ContractField) -> Iterator[Check]:
             f"{title}不在规定范围", f"{field.name} is none of its values",
             f"只能填：{'、'.join(limits.enum)}", f"one of {', '.join(limits.enum)}",
         )  # fmt: skip
+
+
+def _identity(contract: Contract, field: ContractField) -> Check:
+    """What is no identity number; why was kept in its place when it was loaded."""
+    title, column = f"「{field.title}」", f'"{field.name}"'
+
+    def told(start: str, at: int) -> str:
+        cases = " ".join(
+            f"WHEN ends_with({column}, ' {key}') THEN {quoted(start + words[at])}" for key, words in REFUSALS.items()
+        )
+        return f"CASE {cases} ELSE {quoted(start + REFUSALS['form'][at])} END"
+
+    query = f"""
+        SELECT source_file, source_sheet, source_row,
+            {told(title, 0)} AS message_zh, {told(f"{field.name} ", 1)} AS message_en
+        FROM raw_{contract.name} WHERE row_kind = 'data' AND {is_unparsed(field)}"""
+    return Check(
+        contract.name, "identity", field.name, "critical", query,
+        f"{title}不是有效的证件号", f"{field.name} is no identity number",
+        "请按证件核对 18 位号码，表格中此列先设为文本格式再填",
+        "copy the 18 places from the card; format the column as text before filling it in",
+    )  # fmt: skip
 
 
 _TYPE_ZH = {
@@ -488,7 +503,7 @@ def _total_agrees(contract: Contract, field: ContractField) -> Check:
 def _from_file(path: Path) -> Check:
     """A check that spans sources: its header says what it is, its SELECT finds the breaking rows."""
     head, _, query = path.read_text(encoding="utf-8").partition("*/")
-    told = YAML(typ="safe").load(head.removeprefix("/*"))
+    told = load_yaml(head.removeprefix("/*"))
     models = transform.tables(query) & set(transform.load_models())
     if models and told["severity"] != "warning":
         raise ValueError(f"{path.name}: what reads a model comes after the gate and can only warn")
