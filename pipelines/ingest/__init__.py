@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.contracts import Contract
+from pipelines.corrections import apply_corrections, name_corrected_rows
 from pipelines.errors import Exit, KaoheError, Problem
 from pipelines.ingest.deliveries import Delivery, discover
 from pipelines.ingest.header import SEARCHED, find_header, plain
@@ -44,11 +45,13 @@ def ingest(
     raw: Path,
     contracts: Mapping[str, Contract],
     report: Callable[[str], None],
+    declared: Path | None = None,
 ) -> None:
     """Read every delivery below ``raw`` into the warehouse; ``report`` hears the name of each.
 
     Makes delivery_file, delivery_sheet, delivery_column, raw_<source>, typed_<source>, town_register,
-    town_name_lookup and town_year. Raises KaoheError (rejected) with every problem of every file, in one pass.
+    town_name_lookup and town_year. The corrections in the file ``declared`` are applied to the text before it is typed.
+    Raises KaoheError (rejected) with every problem of every file, in one pass.
     """
     deliveries, problems = discover(raw, contracts)
     if not any(delivery.source == "towns" for delivery in deliveries):
@@ -64,7 +67,10 @@ def ingest(
             except FileNotFoundError:
                 problems.append(changed_while_read(delivery))
     problems += [changed_while_read(delivery) for delivery in deliveries if not delivery.is_as_found()]
+    tables.write()
+    problems += apply_corrections(connection, contracts, declared)
     tables.finish()
+    name_corrected_rows(connection, contracts)
     problems += [beyond_header(*row) for row in tables.rows_beyond_header()]
     problems += [cut_short(*row) for row in tables.rows_cut_short()]
     if problems:

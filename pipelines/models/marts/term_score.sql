@@ -20,10 +20,25 @@ columns:
   score_highest: highest of their scores (points)
   reasons: the assessors' reasons
   interpretations: open readings of the text that bite here, with the option in force
+  correction: declared corrections of the figures behind it, received → corrected, with reason, name and date
   explanation_zh: what happened, in Chinese
   explanation_en: what happened, in English
 */
-WITH term AS (
+WITH corrected AS (
+    SELECT
+        year,
+        town_id,
+        unnest(CASE WHEN indicators <> '' THEN string_split(indicators, '; ') ELSE [''] END) AS indicator,
+        item,
+        coalesce(nullif(header, ''), field) || ' ' || coalesce(received, '—') || ' → ' || coalesce(corrected, '—')
+        || '（' || reason || '，' || declared_by || ' ' || declared_on || '）' AS told,
+        source_file,
+        source_row
+    FROM correction
+    WHERE indicators <> '' OR source IN ('assessor_scores', 'adjustments')
+),
+
+term AS (
     SELECT
         scored.*,
         term.title_zh,
@@ -42,6 +57,14 @@ WITH term AS (
         judgement.score_lowest,
         judgement.score_highest,
         judgement.reasons,
+        (
+            SELECT string_agg(corrected.told, '; ' ORDER BY corrected.source_file, corrected.source_row, corrected.told)
+            FROM corrected
+            WHERE
+                corrected.year = scored.year
+                AND corrected.town_id = scored.town_id
+                AND (corrected.indicator = scored.indicator OR corrected.item = scored.item)
+        ) AS correction,
         coalesce(value.source, CASE WHEN judgement.item IS NOT NULL THEN 'assessor_scores' END) AS source,
         coalesce(value.source_file, judgement.first_source.file) AS source_file,
         coalesce(value.source_sheet, judgement.first_source.sheet) AS source_sheet,
@@ -136,6 +159,7 @@ SELECT
     source_sheet,
     source_row,
     source_rows,
+    correction,
     CASE
         WHEN kind = 'judged' AND status = 'judged'
             THEN
@@ -162,7 +186,7 @@ SELECT
         WHEN kind = 'tiers'
             THEN title_zh || ' ' || figure_text || '，按档扣 ' || loss_text || ' 分' || reading_text
         ELSE title_zh || ' ' || figure_text || '，目标 ' || target_text || '，扣 ' || loss_text || ' 分' || reading_text
-    END AS explanation_zh,
+    END || coalesce('；数据已更正：' || correction, '') AS explanation_zh,
     CASE
         WHEN kind = 'judged' AND status = 'judged'
             THEN
@@ -210,5 +234,5 @@ SELECT
         ELSE
             title_en || ' ' || replace(replace(figure_text, '有', 'yes'), '无', 'no')
             || ', target ' || target_text || ', ' || loss_text || ' lost' || reading_text
-    END AS explanation_en
+    END || coalesce('; figure corrected: ' || correction, '') AS explanation_en
 FROM worded
