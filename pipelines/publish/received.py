@@ -1,7 +1,7 @@
 """The received rows behind a publication, kept with it as text: what a file sent anew is compared with.
 
-One file a source, ``received_row_<source>.parquet``. Sources with personal fields are left out: nothing of theirs is
-scored, and nothing personal is published. The typed figures alone do not say which cell changed.
+One file a source, ``received_row_<source>.parquet``. Sources with personal fields are left out: nothing personal is
+kept, and what they move is seen in the scores. The typed figures alone do not say which cell changed.
 """
 
 from __future__ import annotations

@@ -34,20 +34,22 @@ SELECT
         SELECT string_agg(indicator.indicator, '; ' ORDER BY indicator.indicator)
         FROM rubric_indicator AS indicator
         WHERE
-            indicator.source = applied.source
-            AND (
+            EXISTS (
+                SELECT 1 FROM indicator_field AS made_of
+                WHERE
+                    made_of.indicator = indicator.indicator
+                    AND made_of.source = applied.source
+                    AND made_of.field = applied.field
+            )
+            OR (
+                indicator.source = applied.source
                 -- What names the row, or what rows are counted by, decides whether it counts at all.
-                applied.names_row
-                OR EXISTS (
-                    SELECT 1 FROM indicator_field AS made_of
-                    WHERE
-                        made_of.indicator = indicator.indicator
-                        AND made_of.source = applied.source
-                        AND made_of.field = applied.field
-                )
-                OR NOT EXISTS (
-                    SELECT 1 FROM indicator_field AS made_of
-                    WHERE made_of.indicator = indicator.indicator AND made_of.part = 'numerator'
+                AND (
+                    applied.names_row
+                    OR NOT EXISTS (
+                        SELECT 1 FROM indicator_field AS made_of
+                        WHERE made_of.indicator = indicator.indicator AND made_of.part = 'numerator'
+                    )
                 )
             )
     ), '') AS indicators
