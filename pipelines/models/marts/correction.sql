@@ -13,6 +13,49 @@ columns:
   entry: line of the file of corrections
   indicators: the indicators whose figure it touches
 */
+WITH counted AS (
+    SELECT DISTINCT indicator
+    FROM indicator_field
+    WHERE part = 'numerator'
+),
+
+touched AS (
+    SELECT
+        applied.source_file,
+        applied.source_sheet,
+        applied.source_row,
+        applied.field,
+        made_of.indicator
+    FROM applied_correction AS applied
+    INNER JOIN indicator_field AS made_of
+        ON applied.source = made_of.source AND applied.field = made_of.field
+    UNION
+    -- What names the row, or what rows are counted by, decides whether it counts at all.
+    SELECT
+        applied.source_file,
+        applied.source_sheet,
+        applied.source_row,
+        applied.field,
+        indicator.indicator
+    FROM applied_correction AS applied
+    INNER JOIN rubric_indicator AS indicator
+        ON applied.source = indicator.source
+    LEFT JOIN counted
+        ON indicator.indicator = counted.indicator
+    WHERE applied.names_row OR counted.indicator IS NULL
+),
+
+listed AS (
+    SELECT
+        source_file,
+        source_sheet,
+        source_row,
+        field,
+        string_agg(indicator, '; ' ORDER BY indicator) AS indicators
+    FROM touched
+    GROUP BY source_file, source_sheet, source_row, field
+)
+
 SELECT
     applied.source_file,
     applied.source_sheet,
@@ -30,27 +73,11 @@ SELECT
     applied.declared_by,
     applied.declared_on,
     applied.entry,
-    coalesce((
-        SELECT string_agg(indicator.indicator, '; ' ORDER BY indicator.indicator)
-        FROM rubric_indicator AS indicator
-        WHERE
-            EXISTS (
-                SELECT 1 FROM indicator_field AS made_of
-                WHERE
-                    made_of.indicator = indicator.indicator
-                    AND made_of.source = applied.source
-                    AND made_of.field = applied.field
-            )
-            OR (
-                indicator.source = applied.source
-                -- What names the row, or what rows are counted by, decides whether it counts at all.
-                AND (
-                    applied.names_row
-                    OR NOT EXISTS (
-                        SELECT 1 FROM indicator_field AS made_of
-                        WHERE made_of.indicator = indicator.indicator AND made_of.part = 'numerator'
-                    )
-                )
-            )
-    ), '') AS indicators
+    coalesce(listed.indicators, '') AS indicators
 FROM applied_correction AS applied
+LEFT JOIN listed
+    ON
+        applied.source_file = listed.source_file
+        AND applied.source_sheet = listed.source_sheet
+        AND applied.source_row = listed.source_row
+        AND applied.field = listed.field

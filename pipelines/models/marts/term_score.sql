@@ -26,16 +26,28 @@ columns:
 */
 WITH corrected AS (
     SELECT
-        year,
-        town_id,
-        unnest(CASE WHEN indicators <> '' THEN string_split(indicators, '; ') ELSE [''] END) AS indicator,
-        item,
-        coalesce(nullif(header, ''), field) || ' ' || coalesce(received, '—') || ' → ' || coalesce(corrected, '—')
-        || '（' || reason || '，' || declared_by || ' ' || declared_on || '）' AS told,
-        source_file,
-        source_row
-    FROM correction
-    WHERE indicators <> '' OR source IN ('assessor_scores', 'adjustments')
+        scored.year,
+        scored.town_id,
+        scored.item,
+        scored.term,
+        string_agg(
+            coalesce(nullif(correction.header, ''), correction.field)
+            || ' ' || coalesce(correction.received, '—') || ' → ' || coalesce(correction.corrected, '—')
+            || '（' || correction.reason || '，' || correction.declared_by || ' '
+            || cast(correction.declared_on AS VARCHAR) || '）',
+            '; '
+            ORDER BY correction.source_file, correction.source_sheet, correction.source_row, correction.field
+        ) AS told
+    FROM scored_term AS scored
+    INNER JOIN correction
+        ON scored.year = correction.year AND scored.town_id = correction.town_id
+    WHERE
+        scored.scenario = 'in_force'
+        AND (
+            contains('; ' || correction.indicators || '; ', '; ' || scored.indicator || '; ')
+            OR (correction.source IN ('assessor_scores', 'adjustments') AND scored.item = correction.item)
+        )
+    GROUP BY scored.year, scored.town_id, scored.item, scored.term
 ),
 
 term AS (
@@ -57,14 +69,7 @@ term AS (
         judgement.score_lowest,
         judgement.score_highest,
         judgement.reasons,
-        (
-            SELECT string_agg(corrected.told, '; ' ORDER BY corrected.source_file, corrected.source_row, corrected.told)
-            FROM corrected
-            WHERE
-                corrected.year = scored.year
-                AND corrected.town_id = scored.town_id
-                AND (corrected.indicator = scored.indicator OR corrected.item = scored.item)
-        ) AS correction,
+        corrected.told AS correction,
         coalesce(value.source, CASE WHEN judgement.item IS NOT NULL THEN 'assessor_scores' END) AS source,
         coalesce(value.source_file, judgement.first_source.file) AS source_file,
         coalesce(value.source_sheet, judgement.first_source.sheet) AS source_sheet,
@@ -98,6 +103,12 @@ term AS (
             AND scored.year = judgement.year
             AND scored.town_id = judgement.town_id
             AND scored.item = judgement.item
+    LEFT JOIN corrected
+        ON
+            scored.year = corrected.year
+            AND scored.town_id = corrected.town_id
+            AND scored.item = corrected.item
+            AND scored.term = corrected.term
     WHERE scored.scenario = 'in_force'
 ),
 
