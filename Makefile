@@ -63,5 +63,6 @@ lock: ## 更新锁定文件 resolve the dependencies anew (needs uv)
 		--all-extras pyproject.toml -o requirements.lock
 
 clean: ## 删除运行产物 remove what runs leave behind
-	rm -rf data/warehouse.duckdb* data/marts.lock data/marts.run.json data/marts/.publications data/marts/current
+	rm -rf data/warehouse.duckdb* data/marts.lock data/marts.run.json data/marts/.publications data/marts/current \
+		data/marts/returned
 	find data/marts -type l -delete

@@ -36,6 +36,10 @@ Raw = Annotated[Path, typer.Option(help="报送文件夹 deliveries.")]
 Marts = Annotated[Path, typer.Option(help="结果文件夹 published results.")]
 Warehouse = Annotated[Path, typer.Option(help="工作数据库 working database.")]
 Rubric = Annotated[Path, typer.Option(help="考核细则文件夹 editions of the rubric.")]
+Corrections = Annotated[
+    Path | None,
+    typer.Option(exists=True, dir_okay=False, help="更正数据的声明，默认 data/corrections.yml declared corrections."),
+]
 Edition = Annotated[str, typer.Option(help="细则版本 edition.")]
 Key = Annotated[
     Path | None, typer.Option(help="证件号密钥文件，默认取 KAOHE_KEY_FILE 或用户配置 key for identity numbers.")
@@ -46,6 +50,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="以 JSON 输出 result as 
 PAIR = 2
 
 RAW, MARTS, WAREHOUSE, RUBRIC = Path("data/raw"), Path("data/marts"), Path("data/warehouse.duckdb"), Path("rubric")
+CORRECTIONS = Path("data/corrections.yml")
 
 
 @app.command()
@@ -55,6 +60,7 @@ def run(
     warehouse: Warehouse = WAREHOUSE,
     rubric: Rubric = RUBRIC,
     edition: Edition = "2013",
+    corrections: Corrections = None,
     allow_partial: Annotated[
         bool, typer.Option(help="有严重问题的行隔离后仍发布 publish around the rows that fail.")
     ] = False,
@@ -73,7 +79,16 @@ def run(
     from pipelines import run as flow
 
     settings = flow.Settings(
-        raw, marts, warehouse, rubric / edition, allow_partial, memory_limit, engine, spark_master, key
+        raw,
+        marts,
+        warehouse,
+        rubric / edition,
+        allow_partial,
+        memory_limit,
+        engine,
+        spark_master,
+        key,
+        _declared(corrections),
     )
     outcome = flow.run(settings, _Progress(lang))
     if as_json:
@@ -90,13 +105,14 @@ def check(
     rubric: Rubric = RUBRIC,
     edition: Edition = "2013",
     key: Key = None,
+    corrections: Corrections = None,
     lang: Lang = "zh",
 ) -> int:
     """只读取并检查，不发布 load and check only; publish nothing."""
     from pipelines import quality
     from pipelines import run as flow
 
-    settings = flow.Settings(raw, MARTS, warehouse, rubric / edition, key=key)
+    settings = flow.Settings(raw, MARTS, warehouse, rubric / edition, key=key, corrections=_declared(corrections))
     with flow.alone(warehouse), flow.warehouse(warehouse) as connection:
         with flow.engine(connection, settings) as run_models:
             gate, _ = flow.load_and_check(connection, settings, _Progress(lang), run_models)
@@ -104,6 +120,38 @@ def check(
             _print_problem(problem, lang, "warning")
         if gate.critical_failures:
             raise gate.refusal()
+    return Exit.DONE
+
+
+@app.command()
+def changes(
+    raw: Raw = RAW,
+    marts: Marts = MARTS,
+    warehouse: Warehouse = WAREHOUSE,
+    rubric: Rubric = RUBRIC,
+    edition: Edition = "2013",
+    key: Key = None,
+    corrections: Corrections = None,
+    lang: Lang = "zh",
+    as_json: AsJson = False,
+) -> int:
+    """发布之前对照：改了哪些单元格、得分随之怎样变 what would change if published now; publish nothing."""
+    from pipelines import changes as compared
+    from pipelines import review
+    from pipelines import run as flow
+
+    settings = flow.Settings(raw, marts, warehouse, rubric / edition, key=key, corrections=_declared(corrections))
+    progress = _Progress(lang)
+    with flow.alone(warehouse), flow.warehouse(warehouse) as connection:
+        with flow.engine(connection, settings) as run_models:
+            gate, made = flow.load_and_check(connection, settings, progress, run_models)
+            if gate.critical_failures:
+                raise gate.refusal()
+            flow.score(connection, settings, progress, run_models, made)
+        found = compared.changes(connection, marts, flow.inputs_of(settings))
+        typer.echo(_as_json(found) if as_json else compared.changes_in_words(found, lang))
+        # After all of it is told: a result signed off would not be published.
+        review.hold_to_sign_off(connection, marts / "current")
     return Exit.DONE
 
 
@@ -328,6 +376,11 @@ def notice(
     return Exit.DONE
 
 
+def _declared(corrections: Path | None) -> Path | None:
+    """The file of corrections given, or the one there is."""
+    return corrections or (CORRECTIONS if CORRECTIONS.exists() else None)
+
+
 @rubric_app.command("lint")
 def rubric_lint(rubric: Rubric = RUBRIC, edition: Edition = "2013") -> int:
     """检查细则各条规律 hold the rubric to its laws."""
@@ -502,7 +555,9 @@ class _Progress:
         self._is_terminal = sys.stderr.isatty()
 
     def __call__(self, step: str, detail: str) -> None:
-        if not detail:
+        if step == "warning":
+            self.detail(f"※ {detail}")
+        elif not detail:
             self._clear()
             elapsed = time.monotonic() - self._begun
             typer.echo(f"[{elapsed:5.1f} s] {label(f'step_{step}', self._lang)}", err=True)
@@ -535,6 +590,7 @@ def _summarise(outcome: Outcome, marts: Path, lang: Language) -> None:
         console.print(f"※ {say('synthetic')}")
     if outcome.code == Exit.PARTIAL:
         console.print(f"※ {say('partial')}")
+        console.print(f"※ {say('returned_told').format(folder=marts / 'returned')}")
     sheets = manifest["deliveries"]
     counted = {key: sum(sheet[key] for sheet in sheets) for key in ("rows_read", "accepted", "quarantined", "ignored")}
     files = len({sheet["source_file"] for sheet in sheets})

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 #: The published tables that scoring starts from. ``main`` holds what of them the edition can use; whoever asks
 #: "what if" changes them there.
-GIVEN = ("indicator_value", "assessor_score", "adjustment", "withheld_item")
+GIVEN = ("indicator_value", "assessor_score", "adjustment", "withheld_item", "correction")
 
 _TOWN_YEAR = ("year", "town_id", "town_code", "town_name", "kind", "district", "managed_by")
 
@@ -46,6 +46,7 @@ def lay_out(
     _compare_rules(connection, "published")
     connection.execute("""
         CREATE TABLE indicator_value AS FROM published.indicator_value;
+        CREATE TABLE correction AS FROM published.correction;
         CREATE TABLE withheld_item AS FROM published.withheld_item SEMI JOIN rubric_item USING (item);
         CREATE TABLE assessor_score AS FROM published.assessor_score SEMI JOIN same_points USING (item);
         CREATE TABLE adjustment AS FROM published.adjustment SEMI JOIN same_rules USING (item);

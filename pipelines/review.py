@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def hold_to_sign_off(connection: duckdb.DuckDBPyConnection, published: Path) -> None:
-    """KaoheError (gate) where a signed year came out otherwise than signed, corrections approved since left aside.
+    """KaoheError (gate) where a signed year came out otherwise than signed, adjustments approved since left aside.
 
     ``published`` is the folder of what is published now, which may hold what the items had before.
     """
@@ -48,7 +48,7 @@ def hold_to_sign_off(connection: duckdb.DuckDBPyConnection, published: Path) -> 
                     f"the result of {year}, signed off on {signed_on} by {signed_by}, comes out otherwise: "
                     f"{town} {item} {before} → {after}",
                     "签发后只能通过复核更正（adjustments）改分；请恢复原来的报送文件，或重新签发",
-                    "after sign-off only a correction on review (adjustments) changes a score; put the delivery back, "
+                    "after sign-off only an adjustment on review (adjustments) changes a score; put the delivery back, "
                     "or sign the year off anew",
                     sheet,
                     f"{row}:{row}" if file.lower().endswith(".xlsx") else f"line {row}",
@@ -61,7 +61,7 @@ def hold_to_sign_off(connection: duckdb.DuckDBPyConnection, published: Path) -> 
 
 
 def _moved(connection: duckdb.DuckDBPyConnection, before: Path) -> list[tuple[Any, ...]]:
-    """Year, town, item, points before and now, of items whose points a later correction does not account for."""
+    """Year, town, item, points before and now, of items whose points a later adjustment does not account for."""
     return connection.execute(
         f"""
         SELECT year, town_name, item, coalesce(was.points::VARCHAR, '—'),

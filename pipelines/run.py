@@ -7,16 +7,17 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from pipelines import contracts, interruption, review, transform
+from pipelines import changes, contracts, interruption, review, transform
 from pipelines.errors import Exit, KaoheError
-from pipelines.publish import chain, publication
+from pipelines.publish import chain, publication, returned
+from pipelines.publish.received import compared
 
 if TYPE_CHECKING:
     import duckdb
@@ -34,6 +35,7 @@ class Settings:
     ``allow_partial`` publishes around quarantined rows instead of refusing. ``memory_limit`` is how much memory the
     database may take, such as ``2GB``; None leaves it to the database. The engine changes no digit, so it is no part of
     what a run depends on. ``key`` is the file with the key for identity numbers; None takes the usual one.
+    ``corrections`` is the file of declared corrections, if there is one.
     """
 
     raw: Path
@@ -45,6 +47,7 @@ class Settings:
     engine: Literal["duckdb", "spark"] = "duckdb"
     spark_master: str = "local[2]"
     key: Path | None = None
+    corrections: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -65,30 +68,33 @@ def run(settings: Settings, report: Callable[[str, str], None]) -> Outcome:
     with alone(settings.warehouse, settings.marts):
         report("discover", "")
         publication.settle(settings.marts)
-        inputs = _inputs(settings)
+        inputs = inputs_of(settings)
         published = publication.read_manifest(settings.marts)
         if published and chain.is_intact(settings.marts) and published["inputs"] == inputs:
-            return Outcome(published, is_new=False, code=Exit(published["exit_code"]))
+            code = Exit(published["exit_code"])
+            if code == Exit.DONE:
+                returned.give_back(settings.raw, settings.marts, ())
+            return Outcome(published, is_new=False, code=code)
+        for told in changes.superseded(settings.marts, inputs["deliveries"]):
+            report("warning", changes.superseded_in_words(told))
         with (
             warehouse(settings.warehouse, settings.memory_limit) as connection,
             engine(connection, settings) as run_models,
+            returned.refusals(settings.raw, settings.marts, report),
         ):
             gate, made = load_and_check(connection, settings, report, run_models)
             if gate.critical_failures and not settings.allow_partial:
                 raise gate.refusal()
-            models = list(transform.load_models().values())
-            report("score", "")
-            transform.trace_indicators(connection, contracts.load_contracts())
-            waiting = [model for model in models if model not in made]
-            run_models(waiting, lambda name: report("score", name))
-            marts = [model for model in models if model.layer == "marts"]
-            transform.comment(connection, models if settings.engine == "duckdb" else marts)
+            marts = score(connection, settings, report, run_models, made)
             publication.check_marts(connection, marts)
             review.hold_to_sign_off(connection, settings.marts / "current")
             code = Exit.PARTIAL if gate.critical_failures else Exit.DONE
             manifest = _manifest(connection, inputs, code)
             report("publish", "")
-            publication.publish(connection, settings.marts, marts, manifest, lambda name: report("publish", name))
+            publication.publish(
+                connection, settings.marts, marts, manifest, lambda name: report("publish", name), compared()
+            )
+        returned.give_back(settings.raw, settings.marts, gate.problems, report)
         written = publication.read_manifest(settings.marts)
         if written is None or written["run_id"] != manifest["run_id"]:
             raise KaoheError(Exit.INTEGRITY, "the publication just made cannot be read back")
@@ -109,7 +115,14 @@ def load_and_check(
 
     sources = contracts.load_contracts()
     report("ingest", "")
-    ingest.ingest(connection, settings.raw, sources, lambda detail: report("ingest", detail), settings.key)
+    ingest.ingest(
+        connection,
+        settings.raw,
+        sources,
+        lambda detail: report("ingest", detail),
+        key=settings.key,
+        declared=settings.corrections,
+    )
     # Everything received is in: what runs from here on needs no file but those it publishes or hands to Spark.
     exchange = settings.warehouse.with_name(f"{settings.warehouse.name}.spark").resolve()
     transform.lock(connection, settings.marts, exchange)
@@ -123,6 +136,23 @@ def load_and_check(
     gate = quality.run_checks(connection, sources, lambda detail: report("check", detail))
     quality.quarantine(connection, sources)
     return gate, quality.run_checks_of_records(connection, sources, run_models)
+
+
+def score(
+    connection: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    report: Callable[[str, str], None],
+    run_models: transform.RunModels,
+    made: Collection[transform.Model],
+) -> list[transform.Model]:
+    """Run every model that is not ``made`` yet on what the gate accepted; the marts among them."""
+    models = list(transform.load_models().values())
+    report("score", "")
+    transform.trace_indicators(connection, contracts.load_contracts())
+    run_models([model for model in models if model not in made], lambda name: report("score", name))
+    marts = [model for model in models if model.layer == "marts"]
+    transform.comment(connection, models if settings.engine == "duckdb" else marts)
+    return marts
 
 
 @contextlib.contextmanager
@@ -194,7 +224,7 @@ def warehouse(path: Path, memory_limit: str | None = None) -> Iterator[duckdb.Du
         connection.close()
 
 
-def _inputs(settings: Settings) -> dict[str, Any]:
+def inputs_of(settings: Settings) -> dict[str, Any]:
     """Everything the result depends on, as hashes: same inputs, same bytes."""
     from pipelines.ingest.deliveries import shown_name
 
@@ -202,6 +232,7 @@ def _inputs(settings: Settings) -> dict[str, Any]:
     return {
         "deliveries": {shown_name(settings.raw / name, settings.raw): digest for name, digest in received.items()},
         "person_key": _key_fingerprint(settings),
+        "corrections": chain.sha256(settings.corrections) if settings.corrections else None,
         "rubric": _digest(_hashes(settings.rubric, "**/*.yml")),
         "rules": _digest(_hashes(PACKAGE, "**/*.yml") | _hashes(PACKAGE, "**/*.sql")),
         "code": _digest(_hashes(PACKAGE, "**/*.py")),

@@ -222,6 +222,9 @@ BREAKS: dict[str, list[tuple[str, str, str]]] = {
         ("2013/assessor_scores.csv", "line 13", "9999999999999999.99"),
         ("2013/assessor_scores.csv", "line 9", "4.00"),
     ],
+    "assessor_scores.reason_missing.reason": [
+        ("2013/assessor_scores.csv", f"line {line}", "") for line in (10, 13, 6, 8, 9)
+    ],
     "adjustments.adjustment_out_of_range.score": [("2013/adjustments.csv", "line 2", "2.5")],
     "adjustments.adjustment_of_condition.item": [("2013/adjustments.csv", "line 3", "3.3.0")],
     "reconciliation.total_agrees.persons_matched": [("2013/reconciliation.xlsx", "E6", "41")],
@@ -346,7 +349,8 @@ def test_what_is_held_keeps_the_row_as_received_without_what_is_personal(broken:
         "SELECT row_text, value, rule FROM gate_quarantine WHERE source = 'contributions' ORDER BY source_row"
     )
     assert json.loads(rows[0][0]) == {
-        "year": "2013", "town": "云溪镇", "person_id": "***", "paid_on": "2013-03-01", "amount_yuan": "-1.00"
+        "year": "2013", "town": "云溪镇", "town_code": None, "person_id": "***", "paid_on": "2013-03-01",
+        "amount_yuan": "-1.00",
     }  # fmt: skip
     everything = broken.rows("SELECT string_agg(COLUMNS(*)::VARCHAR) FROM check_failure") + broken.rows(
         "SELECT string_agg(COLUMNS(*)::VARCHAR) FROM gate_quarantine"

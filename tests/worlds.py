@@ -56,6 +56,13 @@ def empty_warehouse(
         [{"source_file": f"{y}/{s}.csv", "source": s, "year": y} for s, y in sorted(delivered)],
     )
     connection.execute("CREATE TABLE withheld (source VARCHAR, year INTEGER, town_id VARCHAR, item VARCHAR)")
+    # No correction is declared in a world laid out past the readers.
+    connection.execute(
+        "CREATE TABLE applied_correction (entry INTEGER, source VARCHAR, source_file VARCHAR, source_sheet VARCHAR, "
+        "source_row BIGINT, field VARCHAR, header VARCHAR, cell VARCHAR, received VARCHAR, corrected VARCHAR, "
+        "reason VARCHAR, declared_by VARCHAR, declared_on DATE, names_row BOOLEAN, year INTEGER, town_id VARCHAR, "
+        "item VARCHAR)"
+    )
     for contract in load_contracts().values():
         columns = ", ".join(f'"{field.name}" {sql_type(field)}' for field in contract.fields)
         town = ", town_id VARCHAR" if contract.town_field else ""

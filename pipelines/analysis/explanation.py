@@ -97,7 +97,7 @@ def explained_items(
             figure.title_zh AS indicator_zh, figure.title_en AS indicator_en, definition_zh, definition_en,
             figure.unit, score.numerator, score.denominator, score.value, score.target, score.direction, score.is_met,
             score.steps, score.loss, score.loss_numerator, score.loss_denominator, score.status,
-            score.numerator_for_full, score.interpretations,
+            score.numerator_for_full, score.interpretations, score.correction,
             score.explanation_zh, score.explanation_en, score.source, score.source_file, score.source_sheet,
             score.source_row, score.source_rows, delivery.sha256, (
                 SELECT list({'part': made_of.part, 'header': received.header, 'position': received.position}
@@ -233,7 +233,8 @@ def how(item: _Row, lang: Language, whole: bool = False) -> Iterator[tuple[str, 
     Nothing of an item that lost nothing, unless ``whole``.
     """
     is_full = item["points"] is not None and item["points"] >= item["available"] and not item["adjustment_reason"]
-    if is_full and not whole and item["kind"] != "bonus":
+    is_touched = any(term["correction"] for term in item["terms"])
+    if is_full and not whole and item["kind"] != "bonus" and not is_touched:
         return
     yield "clause", f"{item['clause']}  {label('rule_basis_' + item['basis'], lang)}  {item[f'requirement_{lang}']}"
     if item["adjustment_reason"]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.contracts import Contract
+from pipelines.corrections import apply_corrections, name_corrected_rows
 from pipelines.errors import Exit, KaoheError, Problem
 from pipelines.ingest.deliveries import Delivery, discover, names_alike
 from pipelines.ingest.header import SEARCHED, find_header, plain
@@ -48,6 +49,7 @@ def ingest(
     contracts: Mapping[str, Contract],
     report: Callable[[str], None],
     key: Path | None = None,
+    declared: Path | None = None,
 ) -> None:
     """Read every delivery below ``raw`` into the warehouse; ``report`` hears the name of each.
 
@@ -55,7 +57,8 @@ def ingest(
     source is delivered.
 
     Makes delivery_file, delivery_sheet, delivery_column, raw_<source>, typed_<source>, town_register,
-    town_name_lookup and town_year. Raises KaoheError (rejected) with every problem of every file, in one pass.
+    town_name_lookup and town_year. The corrections in the file ``declared`` are applied to the text before it is typed.
+    Raises KaoheError (rejected) with every problem of every file, in one pass.
     """
     deliveries, problems = discover(raw, contracts)
     if not any(delivery.source == "towns" for delivery in deliveries):
@@ -73,7 +76,10 @@ def ingest(
             except FileNotFoundError:
                 problems.append(changed_while_read(delivery))
     problems += [changed_while_read(delivery) for delivery in deliveries if not delivery.is_as_found()]
+    tables.write()
+    problems += apply_corrections(connection, contracts, declared)
     tables.finish()
+    name_corrected_rows(connection, contracts)
     forget_key(connection)
     problems += [beyond_header(*row) for row in tables.rows_beyond_header()]
     problems += [cut_short(*row) for row in tables.rows_cut_short()]

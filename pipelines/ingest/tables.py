@@ -198,13 +198,16 @@ class Tables:
         rows = self._connection.execute(f"SELECT count(*) FROM {table}").fetchall()
         self._sheets.append((delivery.name, "", 0, rows[0][0]))
 
-    def finish(self) -> None:
-        """Write what is still waiting, type the fields and resolve the towns."""
+    def write(self) -> None:
+        """Write what is still waiting: raw_<source>, every row with its kind and all of it text."""
         for source in self._waiting:
             self._write(source)
         self._create("delivery_file", _FILE, self._files)
         self._create("delivery_sheet", _SHEET, self._sheets)
         self._create("delivery_column", _COLUMN, self._columns)
+
+    def finish(self) -> None:
+        """Type the fields and resolve the towns; after write."""
         self._type(self._contracts["towns"])
         self._register()
         for contract in self._contracts.values():

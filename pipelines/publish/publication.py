@@ -23,11 +23,14 @@ from pipelines import interruption
 from pipelines.errors import Exit, KaoheError
 from pipelines.publish import chain
 from pipelines.publish.chain import CURRENT, JOURNAL, MANIFEST, STORE, Publication, sha256
+from pipelines.publish.received import keep_received
 from pipelines.publish.suppression import shared
 from pipelines.transform import Model, describe
 
 if TYPE_CHECKING:
     import duckdb
+
+    from pipelines.contracts import Contract
 
 KEPT = 5
 
@@ -58,11 +61,13 @@ def publish(
     models: Sequence[Model],
     manifest: Mapping[str, Any],
     report: Callable[[str], None] = lambda _: None,
+    received: Sequence[Contract] = (),
 ) -> Path:
     """Write every mart as Parquet and CSV with its data package and manifest, and make them the published set.
 
-    ``manifest`` holds what went in (its ``run_id`` names the publication); the files written and the place in the chain
-    are added to it. Returns the folder of the publication. Whatever fails, the set published before stays as it was.
+    The rows as received of the sources ``received`` are kept with them. ``manifest`` holds what went in (its ``run_id``
+    names the publication); the files written and the place in the chain are added to it. Returns the folder of the
+    publication. Whatever fails, the set published before stays as it was.
     """
 
     def write(folder: Path) -> Mapping[str, Any]:
@@ -71,6 +76,7 @@ def publish(
             report(model.name)
             rows[model.name] = _write_mart(connection, model, folder)
         _write_json(folder / "datapackage.json", _data_package(connection, models, manifest))
+        keep_received(connection, received, folder)
         return {**manifest, "rows": rows}
 
     return _make_current(marts, str(manifest["run_id"]), write)

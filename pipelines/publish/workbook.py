@@ -10,6 +10,7 @@ counted in steps or compared with a target, and an item is rounded to hundredths
 
 from __future__ import annotations
 
+import datetime
 import io
 import math
 import re
@@ -104,6 +105,7 @@ LOOKS: dict[str, Row] = {
     "band": _look(bold=True, fill="EDEDED") | {"alignment": Alignment(vertical="center")},
     "entry": _look() | {"alignment": Alignment(vertical="center")},
     "text": _look(across="left"),
+    "received": _look(across="left", border=False, form="@") | {"alignment": Alignment(vertical="center")},
     "center": _look(),
     "count": _look(form="0"),
     "points": _look(form="0.00"),
@@ -131,9 +133,9 @@ _GRADE_FILLS = ("C6E0B4", "DDEBF7", "FFF2CC", "F8CBAD")
 class Book:
     """A workbook being written. Text is only ever text, and every formula comes with what it comes to."""
 
-    def __init__(self) -> None:
-        self.workbook = Workbook()
-        self._scratch = self.workbook.active
+    def __init__(self, workbook: Any = None) -> None:
+        self.workbook = workbook or Workbook()
+        self._scratch = self.workbook.create_sheet() if workbook else self.workbook.active
         self._looks: dict[tuple[str, bool], Any] = {}
         self._known: dict[str, dict[str, Value]] = {}
 
@@ -164,6 +166,17 @@ class Book:
         cell._value, cell.data_type = f"={formula}", "f"
         self._known[sheet.title][cell.coordinate] = comes_to
 
+    def remember(self, cell: Any, value: Any) -> None:
+        """Keep what a formula that was there already comes to; where nothing is known of it, nothing is kept."""
+        from openpyxl.utils.datetime import to_excel
+
+        if isinstance(value, float):
+            value = Decimal(repr(value))
+        elif isinstance(value, datetime.date | datetime.time | datetime.timedelta):
+            value = Decimal(repr(to_excel(value, self.workbook.epoch)))
+        if isinstance(value, str | int | Decimal) and not isinstance(value, bool):
+            self._known.setdefault(cell.parent.title, {})[cell.coordinate] = value
+
     @staticmethod
     def fit(sheet: Any, row: int) -> None:
         """Make a row high enough for its wrapped texts; the columns have their widths by now."""
@@ -181,7 +194,7 @@ class Book:
             self.workbook.remove(self._scratch)
         written = io.BytesIO()
         self.workbook.save(written)
-        known = {sheet.path[1:]: self._known[sheet.title] for sheet in self.workbook.worksheets}
+        known = {sheet.path[1:]: self._known.get(sheet.title, {}) for sheet in self.workbook.worksheets}
         with zipfile.ZipFile(written) as package:
             parts = {name: package.read(name) for name in package.namelist()}
         for name, values in known.items():
@@ -212,6 +225,8 @@ def write_package(path: Path, parts: Mapping[str, bytes]) -> None:
 def _with_values(xml: str, values: Mapping[str, Value]) -> str:
     def with_value(found: re.Match[str]) -> str:
         place, attributes, formula = found.groups()
+        if place not in values:
+            return found[0]
         value = values[place]
         if value is None or isinstance(value, str):
             return f'<c r="{place}"{attributes} t="str"><f>{formula}</f><v>{escape(value or "")}</v>'

@@ -71,6 +71,7 @@ def _contract_checks(contract: Contract) -> Iterator[Check]:
         if key.reference.resource == "towns":
             yield _known_town(contract, key.fields)
             yield _town_in_year(contract, key.fields)
+            yield _code_agrees(contract, key.fields)
         else:
             yield _known_item(contract, key.fields)
     for rule in contract.rules:
@@ -289,6 +290,26 @@ def _town_in_year(contract: Contract, town: str) -> Check:
         "此镇街名称或代码在该年度不使用", "this name or code is not in use in that year",
         "请用该年度名录中的名称；沿用旧名的可在名录中列为别名",
         "use the register's name for that year, or list this one there as an alias",
+    )  # fmt: skip
+
+
+def _code_agrees(contract: Contract, town: str) -> Check:
+    query = f"""
+        SELECT typed.source_file, typed.source_sheet, typed.source_row,
+            '代码与「' || typed."{town}" || '」不是同一单位' || coalesce('，该代码是「' || other.town_name || '」', '')
+                AS message_zh,
+            'the code is not that of ' || typed."{town}" || coalesce('; it is ' || other.town_name, '') AS message_en
+        FROM typed_{contract.name} AS typed
+        ANTI JOIN town_name_lookup AS known
+            ON known.name = {town_key("typed.town_code")} AND known.town_id = typed.town_id
+        LEFT JOIN (
+            SELECT town_code, min(town_name) AS town_name FROM town_register GROUP BY town_code
+        ) AS other ON other.town_code = {town_key("typed.town_code")}
+        WHERE typed.row_kind = 'data' AND typed.town_code IS NOT NULL AND typed.town_id IS NOT NULL"""
+    return Check(
+        contract.name, "code_agrees", "town_code", "critical", query,
+        "代码与镇街不是同一单位", "the code is not that of the town",
+        "请核对是哪个单位的数，改正代码或镇街", "see whose figures they are, and correct the code or the town",
     )  # fmt: skip
 
 

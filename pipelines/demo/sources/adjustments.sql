@@ -1,4 +1,4 @@
--- A few corrections a year; one unit has one for certain.
+-- A few adjustments a year; one unit has one for certain.
 SELECT
     year,
     town_name AS town,

@@ -1,5 +1,5 @@
 /*
-grain: one row per year, town and item whose score was corrected on review; the latest approval wins
+grain: one row per year, town and item whose score was adjusted on review; the latest approval wins
 key: [year, town_id, item]
 columns:
   adjusted_points: the score that replaces the computed or judged one (points)

@@ -55,7 +55,7 @@ SELECT
     END || explained.explanation_zh AS explanation_zh,
     CASE
         WHEN adjustment.item IS NOT NULL
-            THEN 'corrected on review to ' || scored.points || ' (' || adjustment.adjustment_reason || '); before: '
+            THEN 'adjusted on review to ' || scored.points || ' (' || adjustment.adjustment_reason || '); before: '
         ELSE ''
     END || explained.explanation_en AS explanation_en
 FROM scored_item AS scored

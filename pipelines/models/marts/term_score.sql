@@ -20,10 +20,37 @@ columns:
   score_highest: highest of their scores (points)
   reasons: the assessors' reasons
   interpretations: open readings of the text that bite here, with the option in force
+  correction: declared corrections of the figures behind it, received → corrected, with reason, name and date
   explanation_zh: what happened, in Chinese
   explanation_en: what happened, in English
 */
-WITH term AS (
+WITH corrected AS (
+    SELECT
+        scored.year,
+        scored.town_id,
+        scored.item,
+        scored.term,
+        string_agg(
+            coalesce(nullif(correction.header, ''), correction.field)
+            || ' ' || coalesce(correction.received, '—') || ' → ' || coalesce(correction.corrected, '—')
+            || '（' || correction.reason || '，' || correction.declared_by || ' '
+            || cast(correction.declared_on AS VARCHAR) || '）',
+            '; '
+            ORDER BY correction.source_file, correction.source_sheet, correction.source_row, correction.field
+        ) AS told
+    FROM scored_term AS scored
+    INNER JOIN correction
+        ON scored.year = correction.year AND scored.town_id = correction.town_id
+    WHERE
+        scored.scenario = 'in_force'
+        AND (
+            contains('; ' || correction.indicators || '; ', '; ' || scored.indicator || '; ')
+            OR (correction.source IN ('assessor_scores', 'adjustments') AND scored.item = correction.item)
+        )
+    GROUP BY scored.year, scored.town_id, scored.item, scored.term
+),
+
+term AS (
     SELECT
         scored.*,
         term.title_zh,
@@ -42,6 +69,7 @@ WITH term AS (
         judgement.score_lowest,
         judgement.score_highest,
         judgement.reasons,
+        corrected.told AS correction,
         coalesce(value.source, CASE WHEN judgement.item IS NOT NULL THEN 'assessor_scores' END) AS source,
         coalesce(value.source_file, judgement.first_source.file) AS source_file,
         coalesce(value.source_sheet, judgement.first_source.sheet) AS source_sheet,
@@ -75,6 +103,12 @@ WITH term AS (
             AND scored.year = judgement.year
             AND scored.town_id = judgement.town_id
             AND scored.item = judgement.item
+    LEFT JOIN corrected
+        ON
+            scored.year = corrected.year
+            AND scored.town_id = corrected.town_id
+            AND scored.item = corrected.item
+            AND scored.term = corrected.term
     WHERE scored.scenario = 'in_force'
 ),
 
@@ -136,6 +170,7 @@ SELECT
     source_sheet,
     source_row,
     source_rows,
+    correction,
     CASE
         WHEN kind = 'judged' AND status = 'judged'
             THEN
@@ -162,7 +197,7 @@ SELECT
         WHEN kind = 'tiers'
             THEN title_zh || ' ' || figure_text || '，按档扣 ' || loss_text || ' 分' || reading_text
         ELSE title_zh || ' ' || figure_text || '，目标 ' || target_text || '，扣 ' || loss_text || ' 分' || reading_text
-    END AS explanation_zh,
+    END || coalesce('；数据已更正：' || correction, '') AS explanation_zh,
     CASE
         WHEN kind = 'judged' AND status = 'judged'
             THEN
@@ -210,5 +245,5 @@ SELECT
         ELSE
             title_en || ' ' || replace(replace(figure_text, '有', 'yes'), '无', 'no')
             || ', target ' || target_text || ', ' || loss_text || ' lost' || reading_text
-    END AS explanation_en
+    END || coalesce('; figure corrected: ' || correction, '') AS explanation_en
 FROM worded

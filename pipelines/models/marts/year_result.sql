@@ -8,8 +8,8 @@ columns:
   signed_on: when the year's result was signed off last; empty while it is not
   signed_by: by whom
   signed_result: the fingerprint that was signed
-  result_as_signed: fingerprint of the result without the corrections approved after it was signed
-  is_as_signed: whether nothing but such corrections has changed since; empty while it is not signed
+  result_as_signed: fingerprint of the result without the adjustments approved after it was signed
+  is_as_signed: whether nothing but such adjustments has changed since; empty while it is not signed
 */
 WITH signed AS (
     SELECT
@@ -41,7 +41,7 @@ rules AS (
     CROSS JOIN edition
 ),
 
--- What the items had on the day the result was signed: corrections approved later are not yet in it.
+-- What the items had on the day the result was signed: adjustments approved later are not yet in it.
 corrected_then AS (
     SELECT
         adjusted.year,

@@ -88,7 +88,7 @@ reviewed AS (
     SELECT
         clipped.*,
         adjustment.adjusted_points,
-        -- A correction that is itself in quarantine leaves the item open.
+        -- An adjustment that is itself in quarantine leaves the item open.
         clipped.has_missing OR withheld.source IS NOT NULL AS is_open
     FROM clipped
     LEFT JOIN adjustment

@@ -2,7 +2,7 @@
 source: adjustments
 field: approved_on
 severity: warning
-message: {zh: 签发之后更正，却没有对应的答复或裁定记录, en: "corrected after the sign-off, and no answer or decision is on record"}
+message: {zh: 签发之后更正，却没有对应的答复或裁定记录, en: "adjusted after the sign-off, and no answer or decision is on record"}
 remedy: {zh: 请在复核流程记录中补登答复或裁定及依据, en: add the answer or decision with its evidence to the review records}
 */
 WITH signed AS (

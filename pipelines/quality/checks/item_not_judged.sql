@@ -3,7 +3,7 @@ source: assessor_scores
 field: item
 severity: critical
 message: {zh: 该条款由数据计算，不由考核人评分, en: this item is computed from figures and not judged}
-remedy: {zh: 删去该行；如需更正，请用复核更正, en: take the row out; a computed score is changed through a correction on review}
+remedy: {zh: 删去该行；如需更正，请用复核更正, en: take the row out; a computed score is changed through an adjustment on review}
 */
 SELECT
     score.source_file,
