@@ -114,6 +114,10 @@ _BARELY_SHRUNK = _SHRUNK.replace("denominator // 2", "denominator * 8 // 10")
         (_SHRUNK, {("shrunk_denominator", "YL-03", "", "", "authentication_rate")}),
         (_BARELY_SHRUNK, set()),
     ],
+    ids=[
+        *("leniency", "spread", "all_equal", "bunched_totals", "bunched_figures", "same_as_last_year"),
+        *("same_as_another_town", "shrunk_denominator", "barely_shrunk"),
+    ],
 )
 def test_what_is_planted_is_asked_about_and_nothing_else(
     clean: duckdb.DuckDBPyConnection, planted: str, expected: set[tuple[str, ...]]

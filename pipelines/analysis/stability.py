@@ -188,7 +188,7 @@ def draw_shares(marts: Marts, year: int, lang: Language, cause: str = "readings"
         """SELECT town_name, map_from_entries(list((share.grade, share.cases))) AS cases
         FROM grade_share AS share INNER JOIN grade_stability AS stable USING (year, town_id, cause)
         WHERE year = ? AND cause = ? AND NOT is_stable
-        GROUP BY town_id, town_name, total_highest ORDER BY total_highest DESC, town_id""",
+        GROUP BY town_id, town_name, stable.total_highest ORDER BY stable.total_highest DESC, town_id""",
         [year, cause],
     )
     grades = grades_of(marts)
