@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
 from collections import Counter
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -28,9 +26,13 @@ def clean(tmp_path_factory: pytest.TempPathFactory) -> Office:
 @pytest.fixture
 def office(clean: Office, tmp_path: Path) -> Office:
     """A copy of the clean bureau, to do harm to."""
-    home = tmp_path / "bureau"
-    shutil.copytree(clean.raw.parent, home, symlinks=True, ignore=shutil.ignore_patterns("warehouse*"))
-    return Office(replace(clean.settings, raw=home / "raw", marts=home / "marts", warehouse=home / "warehouse.duckdb"))
+    return clean.copied(tmp_path / "bureau")
+
+
+@pytest.fixture(scope="module")
+def shared_office(clean: Office, tmp_path_factory: pytest.TempPathFactory) -> Office:
+    """A copy for the cases of a whole file: all harm is done at once, and each case finds what was told of it."""
+    return clean.copied(tmp_path_factory.mktemp("shared") / "bureau")
 
 
 def pytest_configure(config: pytest.Config) -> None:
