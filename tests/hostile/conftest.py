@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from office import ROOT, YEAR, Office
 from pipelines import run as flow
 from pipelines.demo import write_demo
 from pipelines.errors import Exit
+from pipelines.ingest import tables
 
 
 @pytest.fixture(scope="session")
@@ -33,6 +35,15 @@ def office(clean: Office, tmp_path: Path) -> Office:
 def shared_office(clean: Office, tmp_path_factory: pytest.TempPathFactory) -> Office:
     """A copy for the cases of a whole file: all harm is done at once, and each case finds what was told of it."""
     return clean.copied(tmp_path_factory.mktemp("shared") / "bureau")
+
+
+@pytest.fixture(scope="module", params=["by Python", "by the database"])
+def _text_route(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Both ways in which text files are read, whatever their size."""
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "by the database":
+            patch.setattr(tables, "_SMALL", 0)
+        yield
 
 
 def pytest_configure(config: pytest.Config) -> None:

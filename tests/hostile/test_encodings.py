@@ -70,7 +70,9 @@ MISLEADING = {
 
 
 @pytest.fixture(scope="module")
-def meant(clean: Office, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[tuple[object, ...]]]:
+def meant(
+    clean: Office, tmp_path_factory: pytest.TempPathFactory, _text_route: None
+) -> dict[str, list[tuple[object, ...]]]:
     raw = tmp_path_factory.mktemp("encodings")
     (raw / "2013").mkdir()
     register = clean.file("towns.csv").read_text(encoding="utf-8-sig").replace("清岚,街道", "清岚;金山街道,街道")
@@ -86,7 +88,7 @@ def test_the_same_table_is_read_however_it_is_encoded(case: str, meant: dict[str
 
 
 @pytest.fixture(scope="module")
-def told(shared_office: Office) -> Told:
+def told(shared_office: Office, _text_route: None) -> Told:
     for case, (content, *_) in REFUSED.items():
         shared_office.file(f"2013/staffing-{case}.csv").write_bytes(content)
     return shared_office.run()

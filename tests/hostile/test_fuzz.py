@@ -88,10 +88,10 @@ def read_or_refused(raw: Path, sources: set[str]) -> bool:
 
 
 @pytest.mark.group("2 tables")
-@settings(DRAWN, max_examples=120)
+@settings(DRAWN, max_examples=70)
 @given(data=st.data())
 def test_a_text_file_changed_at_random_is_read_whole_or_refused(
-    data: st.DataObject, clean: Office, tmp_path_factory: pytest.TempPathFactory
+    data: st.DataObject, clean: Office, tmp_path_factory: pytest.TempPathFactory, _text_route: None
 ) -> None:
     originals = sorted(clean.raw.rglob("*.csv"))
     path = data.draw(st.sampled_from(originals))
@@ -108,7 +108,7 @@ CELLS = st.lists(st.sampled_from(PIECES), max_size=6).map("".join)
 
 
 @pytest.mark.group("2 tables")
-@settings(DRAWN, max_examples=100)
+@settings(DRAWN, max_examples=60)
 @given(
     grid=st.lists(st.tuples(CELLS, CELLS, CELLS), min_size=1, max_size=8),
     delimiter=st.sampled_from(",;\t|"),
@@ -122,6 +122,7 @@ def test_the_text_of_every_cell_is_kept_as_python_reads_it(
     line: str,
     clean: Office,
     tmp_path_factory: pytest.TempPathFactory,
+    _text_route: None,
 ) -> None:
     raw = tmp_path_factory.mktemp("raw")
     (raw / "2013").mkdir()

@@ -87,7 +87,9 @@ REFUSED: dict[str, tuple[str | bytes, list[str], str, str]] = {
 
 
 @pytest.fixture(scope="module")
-def meant(clean: Office, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[tuple[object, ...]]]:
+def meant(
+    clean: Office, tmp_path_factory: pytest.TempPathFactory, _text_route: None
+) -> dict[str, list[tuple[object, ...]]]:
     raw = tmp_path_factory.mktemp("tables")
     (raw / "2013").mkdir()
     (raw / "towns.csv").write_bytes(clean.file("towns.csv").read_bytes())
@@ -102,7 +104,7 @@ def test_the_same_table_is_read_however_it_is_laid_out(case: str, meant: dict[st
 
 
 @pytest.fixture(scope="module")
-def told(shared_office: Office) -> Told:
+def told(shared_office: Office, _text_route: None) -> Told:
     for case, (content, *_) in REFUSED.items():
         path = shared_office.file(f"2013/staffing-{case}.csv")
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
