@@ -102,8 +102,9 @@ class Office:
         return told
 
     def published(self) -> dict[str, str]:
-        """Every published file with the hash of its bytes."""
-        return fingerprint(self.settings.marts / "current")
+        """Every published file with the hash of its bytes, but for the manifest, which counts the publications."""
+        files = fingerprint(self.settings.marts / "current")
+        return {name: digest for name, digest in files.items() if name != "manifest.json"}
 
     def results(self) -> dict[str, list[tuple[object, ...]]]:
         """The marts of results as rows, without what says from where in which file they are."""
