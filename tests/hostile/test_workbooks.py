@@ -233,11 +233,9 @@ def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path: Path, monkeypatch: py
     cells = b"".join(
         b'<row r="%d">%s</row>' % (row, b"".join(b'<c t="s"><v>0</v></c>' for _ in range(100))) for row in range(3, 60)
     )
-    shared = repacked(PLAIN, {
-        SHEET: replacing(b"</sheetData>", cells + b"</sheetData>"),
-        "xl/sharedStrings.xml": lambda _: b'<sst xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main">'
-        b"<si><t>%s</t></si></sst>" % (b"x" * 30_000),
-    })  # fmt: skip
+    texts = b'<sst xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><si><t>%s</t></si></sst>'
+    sheet = {SHEET: replacing(b"</sheetData>", cells + b"</sheetData>")}
+    shared = repacked(PLAIN, sheet, added=[("xl/sharedStrings.xml", texts % (b"x" * 30_000))])
     (tmp_path / "shared.xlsx").write_bytes(shared)
     with pytest.raises(UnreadableError, match="unpacks to more than"):
         for sheet in reading.open_workbook(tmp_path / "shared.xlsx"):
