@@ -297,6 +297,8 @@ def percent(text: str) -> object:
     parts = split_figure(text)
     if parts is None:
         return REFUSED
+    if int(parts[1]) >= 10**12:
+        return REFUSED
     value = Decimal(f"{parts[1]}.{parts[2] or '0'}").quantize(Decimal("0.000001"), ROUND_HALF_UP) * parts[0]
     return value if abs(value) < 10**12 else REFUSED
 

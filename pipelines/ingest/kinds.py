@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import mmap
 import re
 import zipfile
 import zlib
@@ -101,9 +102,9 @@ def kind_of(path: Path) -> Kind:
     if not head:
         return _EMPTY
     if head.startswith(_CONTAINER):
-        content = path.read_bytes()
-        names = ((name.encode("utf-16-le"), kind) for name, kind in _STREAMS)
-        return next((kind for name, kind in names if name + b"\0\0" in content), _BINARY)
+        with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            names = ((f"{name}\0".encode("utf-16-le"), kind) for name, kind in _STREAMS)
+            return next((kind for name, kind in names if content.find(name) >= 0), _BINARY)
     if head.startswith(b"PK"):
         return _packed(path)
     if known := next((kind for magic, kind in _FIRST_BYTES if head.startswith(magic)), None):

@@ -13,6 +13,7 @@ from pipelines.ingest.sheets import UnreadableError
 _CHINESE_UTF8 = re.compile(rb"(?:[\xe4-\xe9][\x80-\xbf]{2}){2}")
 _WIDE_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _CHUNK = 1 << 20
+_ANEW = ("请重新导出或复制后报送", "export or copy it anew and send it again")
 
 
 def refuse_nul(path: Path) -> None:
@@ -22,7 +23,8 @@ def refuse_nul(path: Path) -> None:
         if head.startswith(_WIDE_MARKS):
             _refuse_nul_in_wide(path)
             return
-        if b"\0" in head and max(head[::2].count(0), head[1::2].count(0)) * 10 > len(head):
+        fewer, more = sorted((head[::2].count(0), head[1::2].count(0)))
+        if more * 10 > len(head) and fewer * 10 < more:
             raise UnreadableError(
                 "是没有字节序标记的 UTF-16 文本，无法确定如何读",
                 "UTF-16 text without a byte order mark: how to read it is not certain",
@@ -37,32 +39,43 @@ def refuse_nul(path: Path) -> None:
 
 
 def refuse_mixture(path: Path) -> None:
-    """UnreadableError where some lines of a file that is no UTF-8 as a whole are UTF-8; it names a line of each."""
-    first_utf8, first_other = None, None
+    """UnreadableError, with the line, where some lines of a file that is no UTF-8 as a whole are UTF-8."""
+    first_utf8, first_other, fault = None, None, ""
     with path.open("rb") as stream:
         for row, line in enumerate(stream, start=1):
-            if not first_other and not line.isascii():
-                first_other = None if _is_utf8(line) else row
-            if not first_utf8 and _CHINESE_UTF8.search(line):
-                first_utf8 = row if _is_utf8(line) else None
+            if not first_other and (fault := _fault(line)):
+                first_other = row
+            if not first_utf8 and _CHINESE_UTF8.search(line) and not _fault(line):
+                first_utf8 = row
             if first_utf8 and first_other:
-                raise UnreadableError(
-                    f"同一文件混用编码：第 {first_utf8} 行是 UTF-8，第 {first_other} 行不是",
-                    f"a mixture of encodings: line {first_utf8} is UTF-8, line {first_other} is not",
-                    row=max(first_other, first_utf8),
-                    remedy=(
-                        "请用 Excel 或 WPS 另存为「CSV UTF-8」；不要把不同来源的文件直接拼接",
-                        "save it as CSV UTF-8 from Excel or WPS; do not join files of different origin",
-                    ),
-                )
+                break
+        else:
+            return
+    if fault == "unexpected end of data":
+        raise UnreadableError(
+            f"文件在第 {first_other} 行的一个字中间中断",
+            f"the file breaks off within a character, in line {first_other}",
+            row=first_other,
+            remedy=_ANEW,
+        )
+    raise UnreadableError(
+        f"同一文件混用编码：第 {first_utf8} 行是 UTF-8，第 {first_other} 行不是",
+        f"a mixture of encodings: line {first_utf8} is UTF-8, line {first_other} is not",
+        row=max(first_other, first_utf8),
+        remedy=(
+            "请用 Excel 或 WPS 另存为「CSV UTF-8」；不要把不同来源的文件直接拼接",
+            "save it as CSV UTF-8 from Excel or WPS; do not join files of different origin",
+        ),
+    )
 
 
-def _is_utf8(line: bytes) -> bool:
+def _fault(line: bytes) -> str:
+    """Why a line is no UTF-8; '' where it is."""
     try:
         line.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True
+    except UnicodeDecodeError as error:
+        return error.reason
+    return ""
 
 
 def unfinished_line(path: Path, encoding: str, width: int) -> bool:
@@ -97,5 +110,5 @@ def _nul(row: int) -> UnreadableError:
         "含有 NUL（0x00）字节：文件已损坏，或不是文本文件",
         "a NUL byte (0x00): the file is damaged, or is no text",
         row=row,
-        remedy=("请重新导出或复制后报送", "export or copy it anew and send it again"),
+        remedy=_ANEW,
     )

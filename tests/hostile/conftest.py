@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
 from collections import Counter
-from dataclasses import replace
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ from office import ROOT, YEAR, Office
 from pipelines import run as flow
 from pipelines.demo import write_demo
 from pipelines.errors import Exit
+from pipelines.ingest import tables
 
 
 @pytest.fixture(scope="session")
@@ -28,9 +28,22 @@ def clean(tmp_path_factory: pytest.TempPathFactory) -> Office:
 @pytest.fixture
 def office(clean: Office, tmp_path: Path) -> Office:
     """A copy of the clean bureau, to do harm to."""
-    home = tmp_path / "bureau"
-    shutil.copytree(clean.raw.parent, home, symlinks=True, ignore=shutil.ignore_patterns("warehouse*"))
-    return Office(replace(clean.settings, raw=home / "raw", marts=home / "marts", warehouse=home / "warehouse.duckdb"))
+    return clean.copied(tmp_path / "bureau")
+
+
+@pytest.fixture(scope="module")
+def shared_office(clean: Office, tmp_path_factory: pytest.TempPathFactory) -> Office:
+    """A copy for the cases of a whole file: all harm is done at once, and each case finds what was told of it."""
+    return clean.copied(tmp_path_factory.mktemp("shared") / "bureau")
+
+
+@pytest.fixture(scope="module", params=["by Python", "by the database"])
+def _text_route(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Both ways in which text files are read, whatever their size."""
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "by the database":
+            patch.setattr(tables, "_SMALL", 0)
+        yield
 
 
 def pytest_configure(config: pytest.Config) -> None:

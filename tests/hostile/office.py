@@ -18,7 +18,9 @@ from unittest.mock import patch
 import duckdb
 
 from pipelines import run as flow
+from pipelines.contracts import load_contracts
 from pipelines.errors import Exit, KaoheError, Problem
+from pipelines.ingest import ingest
 
 ROOT = Path(__file__).parent.parent.parent
 YEAR = 2013
@@ -64,6 +66,13 @@ class Office:
         path.write_bytes(content if isinstance(content, bytes) else content.encode(encoding))
         return path
 
+    def copied(self, home: Path) -> Office:
+        """A bureau like this one at ``home``, but for the warehouse."""
+        shutil.copytree(self.raw.parent, home, symlinks=True, ignore=shutil.ignore_patterns("warehouse*"))
+        return Office(
+            replace(self.settings, raw=home / "raw", marts=home / "marts", warehouse=home / "warehouse.duckdb")
+        )
+
     def run(self, allow_partial: bool = False) -> Told:
         """Run everything and assert what holds of every run, however it ends."""
         raw, marts = fingerprint(self.raw), fingerprint(self.settings.marts)
@@ -93,8 +102,9 @@ class Office:
         return told
 
     def published(self) -> dict[str, str]:
-        """Every published file with the hash of its bytes."""
-        return fingerprint(self.settings.marts / "current")
+        """Every published file with the hash of its bytes, but for the manifest, which counts the publications."""
+        files = fingerprint(self.settings.marts / "current")
+        return {name: digest for name, digest in files.items() if name != "manifest.json"}
 
     def results(self) -> dict[str, list[tuple[object, ...]]]:
         """The marts of results as rows, without what says from where in which file they are."""
@@ -133,6 +143,26 @@ def assert_told_whole(problem: Problem) -> None:
     assert problem.message_zh and _CHINESE.search(problem.message_zh), problem
     assert problem.remedy_zh and _CHINESE.search(problem.remedy_zh), problem
     assert problem.message_en and problem.remedy_en, problem
+
+
+def understood(raw: Path, source: str, fields: str) -> dict[str, list[tuple[object, ...]]]:
+    """File → what is read of its data rows, without the gate; that no row is lost is seen to on the way."""
+    contracts = {name: contract for name, contract in load_contracts().items() if name in ("towns", source)}
+    with duckdb.connect() as connection:
+        ingest(connection, raw, contracts, lambda _: None)
+        lost = connection.execute(
+            f"SELECT * FROM delivery_sheet WHERE rows_read <> (SELECT count(*) FROM raw_{source} AS kept WHERE "
+            "kept.source_file = delivery_sheet.source_file AND kept.source_sheet = delivery_sheet.source_sheet) "
+            "AND source_file <> 'towns.csv'"
+        ).fetchall()
+        assert lost == []
+        rows = connection.execute(
+            f"SELECT source_file, {fields} FROM typed_{source} WHERE row_kind = 'data' ORDER BY source_file, source_row"
+        ).fetchall()
+        found: dict[str, list[tuple[object, ...]]] = {}
+        for file, *values in rows:
+            found.setdefault(file, []).append(tuple(values))
+        return found
 
 
 def fingerprint(folder: Path) -> dict[str, str]:
