@@ -479,7 +479,9 @@ def _run_command(arguments: list[str]) -> int:
     arguments = [argument for argument in arguments if argument != "--debug"]
     lang: Language = "en" if "--lang=en" in arguments or "--lang en" in " ".join(arguments) else "zh"
     try:
-        return int(app(arguments, standalone_mode=False) or 0)
+        code = int(app(arguments, standalone_mode=False) or 0)
+        # The command line library turns the interrupt into its code and says nothing.
+        return _interrupted(lang) if code == Exit.INTERRUPTED else code
     except (typer.Abort, KeyboardInterrupt):
         return _interrupted(lang)
     except _UsageError as error:  # type: ignore[misc]

@@ -103,20 +103,6 @@ class Hold:
             os.close(self._descriptor)
 
 
-def is_held(folder: Path) -> bool:
-    """Whether a reader has the publication in ``folder`` open."""
-    import fcntl
-
-    try:
-        with (folder / MANIFEST).open("rb") as manifest:
-            fcntl.flock(manifest, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    return False
-
-
 def sha256(path: Path) -> str:
     """Hexadecimal SHA-256 of the file's bytes."""
     with path.open("rb") as stream:
@@ -171,8 +157,13 @@ def verify(marts: Path) -> Verdict:
     """Hold everything kept in ``marts`` to the chain. KaoheError (environment) where nothing was ever published."""
     while True:
         before = _stamp(marts)
-        found = _verify(marts)
-        # What is published meanwhile looks like damage to who has read half of it before.
+        try:
+            found = _verify(marts)
+        except FileNotFoundError:
+            if _stamp(marts) == before:
+                raise
+            continue
+        # What is published or forgotten meanwhile looks like damage to who has read half of it before.
         if not found.problems or _stamp(marts) == before:
             return found
 
@@ -278,9 +269,11 @@ def _target(marts: Path) -> str | None:
     return link.readlink().name if link.is_symlink() else None
 
 
-def _stamp(marts: Path) -> tuple[str | None, bytes]:
-    journal = marts / STORE / JOURNAL
-    return _target(marts), journal.read_bytes() if journal.is_file() else b""
+def _stamp(marts: Path) -> tuple[str | None, bytes, set[str]]:
+    """What is another once something was published or forgotten."""
+    store = marts / STORE
+    journal = (store / JOURNAL).read_bytes() if (store / JOURNAL).is_file() else b""
+    return _target(marts), journal, {path.name for path in store.iterdir()} if store.is_dir() else set()
 
 
 def _problem(file: str, fault: str, **values: object) -> Problem:

@@ -355,11 +355,28 @@ def _forget_old(marts: Path, published: Sequence[Publication]) -> None:
         if len(kept) <= KEPT and chain.is_whole(marts, publication):
             kept.add(publication.folder)
     for path in store.iterdir():
-        if path.name not in kept and not chain.is_held(path):
+        if path.name not in kept:
             if path.is_dir():
-                shutil.rmtree(path, ignore_errors=True)
+                _forget(path)
             else:
                 path.unlink()
+
+
+def _forget(folder: Path) -> None:
+    """Remove ``folder`` unless a reader holds it; out of sight in one step, so that nobody meets a half of it."""
+    import fcntl
+
+    aside = folder.with_suffix(".forgotten")
+    try:
+        with (folder / MANIFEST).open("rb") as manifest:
+            fcntl.flock(manifest, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            folder.rename(aside)
+    except BlockingIOError:
+        return
+    except OSError:
+        # Never finished, or on a file system without locks.
+        aside = folder
+    shutil.rmtree(aside, ignore_errors=True)
 
 
 def _sorted(folder: Path) -> list[Path]:
