@@ -18,13 +18,12 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
-from multiprocessing import forkserver
-from multiprocessing.context import ForkServerContext, ForkServerProcess
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
-import pytest
+_SERVER = multiprocessing.get_context("forkserver")
+_SERVER.set_forkserver_preload(["pipelines.cli", "pipelines.run", "pipelines.quality.expectations"])
 
 #: A child that is at work for longer has met something without bounds.
 SECONDS = 300
@@ -63,20 +62,9 @@ class Running:
 def start(log: Path, *arguments: Any, harm: Harm | None = None, work: Harm | None = None) -> Running:
     """``kaohe`` with ``arguments`` (or other ``work``), after ``harm`` was done to its process."""
     log.unlink(missing_ok=True)
-    process = _server().Process(target=_command, args=(log, [str(each) for each in arguments], harm, work))
+    process = _SERVER.Process(target=_command, args=(log, [str(each) for each in arguments], harm, work))
     process.start()
     return Running(process, log)
-
-
-@cache
-def _server() -> ForkServerContext:
-    """The server, started where it finds the modules of these tests."""
-    server = multiprocessing.get_context("forkserver")
-    server.set_forkserver_preload(["loaded"])
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setenv("PYTHONPATH", os.pathsep.join(sys.path))
-        forkserver.ensure_running()
-    return server
 
 
 def _command(log: Path, arguments: list[str], harm: Harm | None, work: Harm | None) -> None:
