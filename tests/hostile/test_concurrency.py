@@ -71,7 +71,7 @@ def test_a_reader_sees_one_result_at_a_time_and_never_an_error(tmp_path: Path) -
     seen: list[str] = []
     changes = 0
     try:
-        while changes < 30:
+        while changes < 12:
             reader = open_marts(marts)
             one = reader.rows("SELECT edition FROM edition")[0]["edition"]
             other = reader.rows("SELECT edition FROM read_csv(?)", [str(reader.folder / "edition.csv")])
@@ -105,7 +105,7 @@ def test_verify_does_not_mistake_a_publication_under_way_for_damage(tmp_path: Pa
     publishing = start(tmp_path / "log", work=_Publishing(marts, stop))
     known = set()
     try:
-        while len(known) < 20:
+        while len(known) < 12:
             verdict = chain.verify(marts)
             assert verdict.problems == ()
             known.add(verdict.known)
