@@ -28,19 +28,13 @@ PATIENCE = 120
 #: DuckDB's 128-bit integers. What is too large for 38 digits is an error on both, never another number.
 _WHOLE = "DECIMAL(38, 0)"
 
-#: What DuckDB has and Spark has not. Spark's DIV ends at 64 bits and its / rounds, so what is left over goes first.
-#: Euclid's way to the greatest common divisor takes 184 steps at most for numbers of 38 digits.
-_FUNCTIONS = (
-    f"""
-    CREATE OR REPLACE TEMPORARY FUNCTION whole_quotient(a {_WHOLE}, b {_WHOLE}) RETURNS {_WHOLE}
-    RETURN CASE WHEN b <> 0 THEN CAST((a - a % b) / b AS {_WHOLE}) END""",
-    f"""
+#: Spark has no greatest common divisor. Euclid's way takes 184 steps at most for numbers of 38 digits.
+_GCD = f"""
     CREATE OR REPLACE TEMPORARY FUNCTION gcd(a {_WHOLE}, b {_WHOLE}) RETURNS {_WHOLE} RETURN aggregate(
         sequence(1, 184),
         named_struct('a', a, 'b', b),
         (pair, step) -> CASE WHEN pair.b = 0 THEN pair ELSE named_struct('a', pair.b, 'b', pair.a % pair.b) END,
-        pair -> abs(pair.a))""",
-)
+        pair -> abs(pair.a))"""
 
 
 def to_spark(select: str) -> str:
@@ -71,10 +65,13 @@ def _whole_number(kind: exp.DataType) -> None:
 
 
 def _divide(division: exp.IntDiv) -> None:
-    """``a // b`` of integers of any size."""
+    """``a // b`` exactly: Spark's DIV ends at 64 bits, and its / rounds unless nothing is left over. NULL for b = 0."""
     from sqlglot import exp
 
-    division.replace(exp.Anonymous(this="whole_quotient", expressions=[division.this, division.expression]))
+    a, b = (exp.cast(each, _WHOLE) for each in (division.this, division.expression))
+    by = exp.func("nullif", b, exp.Literal.number(0))
+    whole = exp.paren(exp.Sub(this=a, expression=exp.Mod(this=a.copy(), expression=by)))
+    division.replace(exp.cast(exp.Div(this=whole, expression=by.copy(), typed=True), _WHOLE))
 
 
 def _replace_columns(select: exp.Select) -> None:
@@ -247,8 +244,7 @@ def connect(connection: duckdb.DuckDBPyConnection, warehouse: Path, master: str)
     try:
         session.sparkContext.setLogLevel("ERROR")
         session.conf.set("spark.sql.shuffle.partitions", str(max(2, session.sparkContext.defaultParallelism)))
-        for function in _FUNCTIONS:
-            session.sql(function)
+        session.sql(_GCD)
         yield Spark(connection, folder, session)
     finally:
         session.stop()

@@ -16,6 +16,8 @@ import pytest
 
 from pipelines import run as flow
 from pipelines import transform
+from pipelines.analysis.explanation import explain
+from pipelines.analysis.marts import open_marts
 from pipelines.demo import write_demo
 from pipelines.errors import Exit
 from worlds import empty_warehouse, insert
@@ -393,6 +395,8 @@ def test_a_run_computes_from_the_records_and_warns_of_what_disagrees(tmp_path: P
         "contributions.no_exits_declared": 1,
         "reconciliation.reconciliation_disagrees.payments_matched": 1,
     }
+    (item,) = explain(open_marts(settings.marts), first, 2014, "3.3.0")["items"]
+    assert "2/3" in str(item)
     # Whose payments they are is in no published table.
     for path in (settings.marts / "current").glob("*.csv"):
         assert "person_id" not in path.read_text(encoding="utf-8").split("\n")[0], path.name

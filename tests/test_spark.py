@@ -34,16 +34,22 @@ needs_java = pytest.mark.skipif(shutil.which("java") is None, reason="Spark need
 # Words
 
 
+QUOTIENT = (
+    "CAST((CAST({a} AS DECIMAL(38, 0)) - CAST({a} AS DECIMAL(38, 0)) % NULLIF(CAST({b} AS DECIMAL(38, 0)), 0)) "
+    "/ NULLIF(CAST({b} AS DECIMAL(38, 0)), 0) AS DECIMAL(38, 0))"
+)
+
+
 @pytest.mark.parametrize(
     ("duckdb_words", "spark_words"),
     [
         ("SELECT CAST(a AS HUGEINT) AS a FROM t", "SELECT CAST(a AS DECIMAL(38, 0)) AS a FROM t"),
-        ("SELECT a // (b // c) AS a FROM t", "SELECT WHOLE_QUOTIENT(a, (WHOLE_QUOTIENT(b, c))) AS a FROM t"),
-        ("SELECT CAST(a AS HUGEINT) // b FROM t", "SELECT WHOLE_QUOTIENT(CAST(a AS DECIMAL(38, 0)), b) FROM t"),
+        ("SELECT a // b AS a FROM t", f"SELECT {QUOTIENT.format(a='a', b='b')} AS a FROM t"),
+        ("SELECT CAST(a AS HUGEINT) // b FROM t", f"SELECT {QUOTIENT.format(a='a', b='b')} FROM t"),
         ("SELECT * REPLACE (a + 1 AS a), b AS c FROM t", "SELECT * EXCEPT (a), b AS c, a + 1 AS a FROM t"),
         (
             "SELECT * EXCLUDE (z) REPLACE (a // 2 AS a) FROM t",
-            "SELECT * EXCEPT (z, a), WHOLE_QUOTIENT(a, 2) AS a FROM t",
+            f"SELECT * EXCEPT (z, a), {QUOTIENT.format(a='a', b='2')} AS a FROM t",
         ),
         (
             "SELECT list_reduce(l, lambda a, b : {'n': a.n * b.d + b.n * a.d, 'd': a.d * b.d}) AS s FROM t",

@@ -14,7 +14,7 @@ SELECT
     CASE
         -- A ledger has no one row behind the figure, and no file where nobody in the town paid this year.
         WHEN record.town_id IS NOT NULL
-            THEN {'file': record.source_file, 'sheet': cast(NULL AS VARCHAR), 'row': cast(NULL AS BIGINT)}
+            THEN {'file': record.source_file, 'sheet': record.source_sheet, 'row': cast(NULL AS BIGINT)}
         ELSE {'file': reported.source_file, 'sheet': reported.source_sheet, 'row': reported.source_row}
     END AS first_source,
     CASE WHEN record.town_id IS NOT NULL THEN record.payments ELSE 1 END AS source_rows,

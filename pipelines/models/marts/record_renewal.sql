@@ -12,14 +12,26 @@ columns:
   agrees: whether the records give what the town reported; empty where either is absent
   payments: payments of the town in the ledger of this year
   source_file: first file of the town in the ledger of this year
+  source_sheet: its sheet
 */
-WITH received AS (
+WITH received_sheet AS (
     SELECT
         year,
         town_id,
-        count(*) AS payments,
-        min(source_file) AS source_file
+        source_file,
+        source_sheet,
+        count(*) AS payments
     FROM accepted_contributions
+    GROUP BY year, town_id, source_file, source_sheet
+),
+
+received AS (
+    SELECT
+        year,
+        town_id,
+        cast(sum(payments) AS BIGINT) AS payments,
+        min({'file': source_file, 'sheet': source_sheet}) AS first_sheet
+    FROM received_sheet
     GROUP BY year, town_id
 ),
 
@@ -36,7 +48,8 @@ counted AS (
         CASE WHEN scope.renewal_status = 'computable' THEN coalesce(tally.exited, 0) END AS exited,
         CASE WHEN scope.renewal_status = 'computable' THEN coalesce(tally.renewed, 0) END AS renewed,
         coalesce(received.payments, 0) AS payments,
-        received.source_file
+        received.first_sheet.file AS source_file,
+        received.first_sheet.sheet AS source_sheet
     FROM record_scope AS scope
     LEFT JOIN renewal_count AS tally
         ON scope.year = tally.year AND scope.town_id = tally.town_id
@@ -59,7 +72,8 @@ SELECT
             THEN counted.insured_before - counted.exited = reported.due AND counted.renewed = reported.renewed
     END AS agrees,
     counted.payments,
-    counted.source_file
+    counted.source_file,
+    counted.source_sheet
 FROM counted
 LEFT JOIN accepted_pension_renewal AS reported
     ON counted.year = reported.year AND counted.town_id = reported.town_id
