@@ -7,9 +7,11 @@ before the next one reads it, so that losing a worker costs the tasks it was at 
 from __future__ import annotations
 
 import contextlib
+import logging
 import shutil
 import threading
 import time
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -162,13 +164,12 @@ class Spark:
         import duckdb
 
         names = {model.name for model in models}
+        given = {need for model in models for need in model.needs} - names - {transform.INDICATOR_FIGURE}
         empty = duckdb.connect()
-        tables = "SELECT table_name FROM information_schema.tables WHERE table_schema = 'main'"
-        for (table,) in self._connection.execute(tables).fetchall():
-            if table not in names | {transform.INDICATOR_FIGURE}:
-                columns = self._connection.execute(f'DESCRIBE "{table}"').fetchall()
-                defined = ", ".join(f'"{name}" {kind}' for name, kind, *_ in columns)
-                empty.execute(f'CREATE TABLE "{table}" ({defined})')
+        for table in sorted(given):
+            columns = self._connection.execute(f"DESCRIBE {table}").fetchall()
+            defined = ", ".join(f'"{name}" {kind}' for name, kind, *_ in columns)
+            empty.execute(f"CREATE TABLE {table} ({defined})")
         transform.run_models(empty, models)
         found = {
             name: {column: kind for column, kind, *_ in empty.execute(f"DESCRIBE {name}").fetchall()} for name in names
@@ -218,6 +219,9 @@ def connect(connection: duckdb.DuckDBPyConnection, warehouse: Path, master: str)
 
     KaoheError (environment) where Spark or Java is not there.
     """
+    # It warns of the pandas there is, of which nothing here makes use, and logs errors that are told by ours.
+    warnings.filterwarnings("ignore", category=FutureWarning, module="pyspark")
+    logging.getLogger("SQLQueryContextLogger").disabled = True
     try:
         from pyspark.errors import PySparkException
         from pyspark.sql import SparkSession

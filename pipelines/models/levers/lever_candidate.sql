@@ -124,7 +124,15 @@ wanted AS (
 threshold AS (
     -- The figure that is good enough, as an exact ratio; ``beyond`` where it must be passed, not only reached.
     SELECT
-        wanted.*,
+        year,
+        town_id,
+        indicator,
+        unit,
+        direction,
+        n,
+        d,
+        cliff_n,
+        cliff_d,
         coalesce(part_step = 'whole', FALSE) AS beyond,
         CASE
             WHEN kind = 'flag' THEN 1
@@ -153,9 +161,17 @@ threshold AS (
         END AS figure_d
     FROM wanted
     WHERE kind <> 'tiers'
-    UNION ALL BY NAME
+    UNION ALL
     SELECT
-        term.* EXCLUDE (every_level),
+        term.year,
+        term.town_id,
+        term.indicator,
+        term.unit,
+        term.direction,
+        term.n,
+        term.d,
+        term.cliff_n,
+        term.cliff_d,
         FALSE AS beyond,
         tier.at_least_n AS figure_n,
         tier.at_least_d AS figure_d
@@ -180,7 +196,7 @@ named AS (
         figure_d
     FROM threshold
     WHERE figure_d > 0 AND figure_n >= 0
-    UNION ALL BY NAME
+    UNION ALL
     SELECT
         year,
         town_id,
