@@ -67,13 +67,12 @@ def _whole_number(kind: exp.DataType) -> None:
 
 
 def _divide(division: exp.IntDiv) -> None:
-    """``a // b`` exactly: Spark's DIV ends at 64 bits, and its / rounds unless nothing is left over. NULL for b = 0."""
+    """``a // b`` exactly: Spark's DIV ends at 64 bits, and its / rounds unless nothing is left over."""
     from sqlglot import exp
 
     a, b = (exp.cast(each, _WHOLE) for each in (division.this, division.expression))
-    by = exp.func("nullif", b, exp.Literal.number(0))
-    whole = exp.paren(exp.Sub(this=a, expression=exp.Mod(this=a.copy(), expression=by)))
-    division.replace(exp.cast(exp.Div(this=whole, expression=by.copy(), typed=True), _WHOLE))
+    whole = exp.paren(exp.Sub(this=a, expression=exp.Mod(this=a.copy(), expression=b)))
+    division.replace(exp.cast(exp.Div(this=whole, expression=b.copy(), typed=True), _WHOLE))
 
 
 def _replace_columns(select: exp.Select) -> None:

@@ -35,8 +35,8 @@ needs_java = pytest.mark.skipif(shutil.which("java") is None, reason="Spark need
 
 
 QUOTIENT = (
-    "CAST((CAST({a} AS DECIMAL(38, 0)) - CAST({a} AS DECIMAL(38, 0)) % NULLIF(CAST({b} AS DECIMAL(38, 0)), 0)) "
-    "/ NULLIF(CAST({b} AS DECIMAL(38, 0)), 0) AS DECIMAL(38, 0))"
+    "CAST((CAST({a} AS DECIMAL(38, 0)) - CAST({a} AS DECIMAL(38, 0)) % CAST({b} AS DECIMAL(38, 0))) "
+    "/ CAST({b} AS DECIMAL(38, 0)) AS DECIMAL(38, 0))"
 )
 
 
