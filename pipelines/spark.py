@@ -128,7 +128,7 @@ class Spark:
                     self._hand_over(table)
                 made = self._session.sql(to_spark(model.select))
                 if model in kept:
-                    made.write.parquet(str(self._folder / model.name))
+                    made.write.parquet(f"file://{self._folder / model.name}")
                     self._see(model.name, self._folder / model.name, made.schema)
                 else:
                     made.createOrReplaceTempView(model.name)
@@ -155,7 +155,7 @@ class Spark:
 
     def _see(self, table: str, path: Path, schema: Any) -> None:
         """Let Spark read a table from ``path``. With its schema given, Spark need not run a job to learn it."""
-        self._session.read.schema(schema).parquet(str(path)).createOrReplaceTempView(table)
+        self._session.read.schema(schema).parquet(f"file://{path}").createOrReplaceTempView(table)
         self._there.add(table)
 
     def _types(self, models: Sequence[transform.Model]) -> dict[str, dict[str, str]]:
