@@ -98,6 +98,15 @@ def _add_fractions(call: exp.Anonymous) -> None:
         call.replace(exp.Anonymous(this="aggregate", expressions=[fractions, nothing, add]))
 
 
+def _left_to_duckdb(models: Sequence[transform.Model]) -> set[str]:
+    """Names of the models that stay: draws by DuckDB's own hashes, on tables of towns, and all that rests on them."""
+    left: set[str] = set()
+    for model in models:
+        if model.layer == "stability" or model.needs & left:
+            left.add(model.name)
+    return left
+
+
 class Spark:
     """Runs models on Spark for a warehouse; made by ``connect``."""
 
@@ -115,11 +124,14 @@ class Spark:
         """
         every = list(transform.load_models().values())
         indicators = [model for model in every if model.layer == "indicators"]
+        left = _left_to_duckdb(every)
+        there = [model for model in models if model.name not in left]
         readers = Counter(need for model in every for need in model.needs)
-        kept = [model for model in models if model.layer == "marts" or readers[model.name] > 1]
-        types = self._types(models)
+        needed = {need for model in every if model.name in left for need in model.needs}
+        kept = [model for model in there if model.layer == "marts" or readers[model.name] > 1 or model.name in needed]
+        types = self._types(there)
         with self._watched():
-            for model in models:
+            for model in there:
                 report(model.name)
                 if transform.INDICATOR_FIGURE in model.needs:
                     gathered = to_spark(transform.gathered(indicators))
@@ -139,6 +151,8 @@ class Spark:
                 f"CREATE OR REPLACE TABLE {model.name} AS "
                 f"SELECT {cast} FROM read_parquet('{_quoted(self._folder / model.name)}/*.parquet')"
             )
+
+        transform.run_models(self._connection, [model for model in models if model.name in left], report)
 
     def _hand_over(self, table: str) -> None:
         """Let Spark see a table of the warehouse, as Parquet."""

@@ -42,6 +42,6 @@ mixed AS (
 
 SELECT *  -- noqa: AM04
 FROM known
-UNION ALL BY NAME
+UNION ALL
 SELECT *  -- noqa: AM04
 FROM mixed
