@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import unicodedata
 
-from pipelines.contracts import ContractField
+from pipelines.contracts import Contract, ContractField
 
 #: White space a cell may carry, the ideographic and no-break spaces among it.
 _SPACES = (
@@ -101,6 +101,38 @@ def typed_expression(field: ContractField) -> str:
 
     Percentages are held in percent, to six decimals: 98.5 for both ``98.5%`` and ``98.5``.
     """
+    plainly = " ".join(f"WHEN {test} THEN {value}" for test, value in _written_plainly(field))
+    return f"CASE {plainly} ELSE {_parsed(field)} END" if plainly else _parsed(field)
+
+
+def _written_plainly(field: ContractField) -> list[tuple[str, str]]:
+    """Tests for texts that a value is itself written as, and the value: most cells, told ten times as fast."""
+    column, kind = f'"{field.name}"', sql_type(field)
+    value = f"TRY_CAST({column} AS {kind})"
+
+    def is_written_as(kind: str) -> str:
+        return f"CAST(TRY_CAST({column} AS {kind}) AS VARCHAR) = {column}"
+
+    def of_years_and_length(length: int) -> str:
+        return f"{column} >= '1900' AND {column} < '2100' AND strlen({column}) = {length}"
+
+    tests = {
+        "string": [(f"{column} IN {_listed(field.constraints.enum)}", column)] if field.constraints.enum else [],
+        "integer": [(is_written_as("BIGINT"), value)],
+        "number": [(is_written_as("DECIMAL(18, 2)"), value), (is_written_as("BIGINT"), value)],
+        "boolean": [
+            (is_written_as("BOOLEAN"), value),
+            (f"{column} IN {_listed(_TRUE)}", "TRUE"),
+            (f"{column} IN {_listed(_FALSE)}", "FALSE"),
+        ],
+        "date": [(f"{of_years_and_length(10)} AND {is_written_as('DATE')}", value)],
+        "year": [(f"{of_years_and_length(4)} AND {is_written_as('INTEGER')}", value)],
+    }
+    return tests[field.type]
+
+
+def _parsed(field: ContractField) -> str:
+    """SQL for the typed value of a field's text, whichever way an office may have written it."""
     column = f'"{field.name}"'
     text = ascii_text(column)
     kind = sql_type(field)
@@ -137,12 +169,29 @@ def reports_nothing(field: ContractField) -> str:
     """SQL condition: the cell is empty or holds one of the marks offices write for "nothing to report"."""
     column = f'"{field.name}"'
     marks = _NO_FIGURE if field.type in ("integer", "number") else _NOTHING_REPORTED
-    return f"({column} IS NULL OR {ascii_text(column)} IN {_listed(marks)})"
+    # No mark begins with a digit, and 无 is the only one that begins with a word: most cells are told by that.
+    is_other = f"{column} >= '0' AND {column} < ':'"
+    if marks is _NOTHING_REPORTED:
+        is_other = f"({is_other}) OR ({column} >= '一' AND {column} < '\ua000')"
+    return (
+        f"CASE WHEN {column} IS NULL THEN TRUE WHEN {is_other} THEN FALSE "
+        f"ELSE {ascii_text(column)} IN {_listed(marks)} END"
+    )
 
 
-def is_unparsed(field: ContractField) -> str:
-    """SQL condition: the cell says something that is no value of the field's type."""
-    return f"(NOT {reports_nothing(field)} AND ({typed_expression(field)}) IS NULL)"
+def is_unparsed(field: ContractField, value: str = "") -> str:
+    """SQL condition: the cell says something that is no value of the field's type.
+
+    ``value`` is SQL for what ``typed_expression`` made of it, where that is at hand.
+    """
+    return (
+        f"CASE WHEN ({value or typed_expression(field)}) IS NOT NULL THEN FALSE ELSE NOT {reports_nothing(field)} END"
+    )
+
+
+def unread_bit(contract: Contract, field: ContractField) -> int:
+    """The bit of ``unread`` in typed_<source> that says of a row that its cell of ``field`` is unparsed."""
+    return 1 << contract.fields.index(field)
 
 
 def quoted(text: str) -> str:
