@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 _BATCH = 50_000
 #: Up to so many bytes, planning a query for a file takes the database longer than Python takes to read it.
-_SMALL = 1 << 20
+_SMALL = 1 << 17
 #: A longer line is left to the careful reader, which has a bound of its own on one cell.
 _LONGEST_LINE = 1 << 17
 #: All of what Python knows for white space, as a text may hold it.
