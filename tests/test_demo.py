@@ -459,3 +459,24 @@ def test_what_cannot_be_made_is_refused(years: tuple[int, ...], towns: int, tmp_
         write_demo(tmp_path / "raw", years=years, towns=towns)
     assert refused.value.code == Exit.USAGE
     assert not (tmp_path / "raw").exists()
+
+
+# Single persons, and files written plainly
+
+
+def test_persons_have_numbers_that_pass_the_check_and_belong_to_no_county(tmp_path: Path) -> None:
+    write_demo(tmp_path / "raw", 2013, (2013, 2014), 12, lambda _: None, "parquet", 2400)
+    assert {path.suffix for path in (tmp_path / "raw").rglob("*") if path.is_file()} == {".md", ".parquet"}
+    paid = duckdb.execute(
+        f"SELECT 年度, 镇街, 证件号, 缴费金额 FROM read_parquet('{tmp_path}/raw/*/contributions.parquet')"
+    ).fetchall()
+    assert len(paid) == 2400
+    weights = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
+    for _, _, number, _ in paid:
+        assert number.startswith("99") and len(number) == 18
+        assert number[17] == "10X98765432"[sum(int(n) * w for n, w in zip(number[:17], weights, strict=True)) % 11]
+    persons = {year: {number for each, _, number, _ in paid if each == year} for year in (2013, 2014)}
+    assert [len(numbers) for numbers in persons.values()] == [1200, 1200]
+    assert 0.9 < len(persons[2013] & persons[2014]) / 1200 < 1
+    received = duckdb.execute(f"SELECT count(*) FROM read_parquet('{tmp_path}/raw/*/bank_receipts.parquet')").fetchall()
+    assert 2350 < received[0][0] < 2400

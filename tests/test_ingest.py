@@ -611,7 +611,7 @@ def test_every_source_has_its_tables_when_nothing_was_delivered(raw: Path) -> No
         place_and_kind = ["source_file", "source_sheet", "source_row", "row_kind"]
         fields = [field.name for field in contract.fields]
         town = ["town_id"] if contract.town_field else []
-        for table, columns in ((f"raw_{source}", fields), (f"typed_{source}", fields + town)):
+        for table, columns in ((f"raw_{source}", fields), (f"typed_{source}", [*fields, *town, "unread"])):
             described = rows(connection, f"SELECT column_name FROM (DESCRIBE {table})")
             assert described == [*place_and_kind, *columns]
             assert source == "towns" or rows(connection, f"SELECT count(*) FROM {table}") == [0]

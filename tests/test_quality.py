@@ -19,7 +19,7 @@ from pipelines import quality, rubric
 from pipelines.contracts import load_contracts
 from pipelines.errors import Exit, KaoheError
 from pipelines.ingest import ingest
-from pipelines.ingest.values import typed_expression
+from pipelines.ingest.values import is_unparsed, typed_expression, unread_bit
 from pipelines.quality import expectations
 from pipelines.quality.checks import every_check
 
@@ -512,9 +512,12 @@ def _breaking_rows(check_name: str, source: str, rows: list[dict[str, Any]]) -> 
             f"INSERT INTO raw_{source} VALUES ({marks})", ["f.csv", "", number, row.get("row_kind", "data"), *cells]
         )
     typed = ", ".join(f'{typed_expression(field)} AS "{field.name}"' for field in contract.fields)
+    unread = " + ".join(
+        f"CASE WHEN {is_unparsed(field)} THEN {unread_bit(contract, field)} ELSE 0 END" for field in contract.fields
+    )
     connection.execute(
         f"CREATE TABLE typed_{source} AS "
-        f"SELECT source_file, source_sheet, source_row, row_kind, {typed} FROM raw_{source}"
+        f"SELECT source_file, source_sheet, source_row, row_kind, {typed}, {unread} AS unread FROM raw_{source}"
     )
     check = next(check for check in every_check(CONTRACTS) if check.name == check_name)
     return sorted(row[0] for row in connection.execute(f"SELECT source_row FROM ({check.query})").fetchall())

@@ -11,7 +11,15 @@ from pipelines.contracts import Contract
 from pipelines.ingest.header import Header, find_header, plain
 from pipelines.ingest.identity import kept
 from pipelines.ingest.sheets import UnreadableError, first_cell, in_utf8, lines_if_plain
-from pipelines.ingest.values import quoted, sql_type, squeezed_text, town_key, typed_expression
+from pipelines.ingest.values import (
+    is_unparsed,
+    quoted,
+    sql_type,
+    squeezed_text,
+    town_key,
+    typed_expression,
+    unread_bit,
+)
 from pipelines.masking import masked
 
 if TYPE_CHECKING:
@@ -22,7 +30,7 @@ if TYPE_CHECKING:
 
 _BATCH = 50_000
 #: Up to so many bytes, planning a query for a file takes the database longer than Python takes to read it.
-_SMALL = 1 << 20
+_SMALL = 1 << 17
 #: A longer line is left to the careful reader, which has a bound of its own on one cell.
 _LONGEST_LINE = 1 << 17
 #: All of what Python knows for white space, as a text may hold it.
@@ -321,13 +329,13 @@ class Tables:
         keys = [contract.field(name) for name in contract.primary_key]
         told = ["first_cell", *(f'"{key.name}"' for key in keys if key.type in ("string", "integer", "year"))]
         # Few rows say 计 anywhere; only these are looked at more closely.
-        mentions_sum = f"contains(concat({', '.join(told)}), '计')"
+        mentions_sum = " OR ".join(f"coalesce(contains({text}, '计'), FALSE)" for text in told)
         fields = ", ".join(f'"{field.name}"' for field in contract.fields)
         names_nothing = " OR ".join(f'"{key.name}" IS NULL' for key in keys)
 
         def any_is(pattern: str) -> str:
             matches = " OR ".join(f"regexp_matches({squeezed_text(text)}, '{pattern}')" for text in told)
-            return f"{mentions_sum} AND ({matches})"
+            return f"({mentions_sum}) AND ({matches})"
 
         first = squeezed_text("first_cell")
         kind = f"""
@@ -336,6 +344,7 @@ class Tables:
                 WHEN header_row IS NULL THEN 'note'
                 WHEN source_row < header_row THEN 'title'
                 WHEN is_header THEN 'header'
+                WHEN NOT ({mentions_sum}) AND first_cell >= '0' AND first_cell < ':' THEN 'data'
                 WHEN {any_is(_TOTAL)} THEN 'total'
                 WHEN {any_is(_SUBTOTAL)} THEN 'subtotal'
                 WHEN regexp_matches({first}, '{_NOTE}') THEN 'note'
@@ -355,29 +364,46 @@ class Tables:
             ).fetchall()
 
     def _type(self, contract: Contract) -> None:
-        """typed_<source>: data and total rows with every field parsed, and the town resolved."""
+        """typed_<source>: data and total rows with every field parsed, and the town resolved.
+
+        The bits of ``unread`` are the fields whose cell says something that is no value: see ``unread_bit``.
+        """
+        parsed = ", ".join(f'({typed_expression(field)}) AS "parsed {field.name}"' for field in contract.fields)
         fields = ", ".join(
-            f'CAST(({typed_expression(field)}) AS {sql_type(field)}) AS "{field.name}"' for field in contract.fields
+            f'CAST(told."parsed {field.name}" AS {sql_type(field)}) AS "{field.name}"' for field in contract.fields
         )
-        typed = f"""
-            SELECT source_file, source_sheet, source_row, row_kind, {fields}
-            FROM raw_{contract.name} WHERE row_kind IN ('data', 'total', 'subtotal')"""
+        unread = " + ".join(
+            f"CASE WHEN {is_unparsed(field, value)} THEN {unread_bit(contract, field)} ELSE 0 END"
+            for field in contract.fields
+            for value in [_name(f"parsed {field.name}")]
+        )
+        town = known = ""
         if contract.town_field:
-            # A name that two units bear is nobody's: the town stays unknown.
-            typed = f"""
-                SELECT typed.*, known.town_id
-                FROM ({typed}) AS typed
+            # Each spelling is looked up once. A name that two units bear is nobody's: the town stays unknown.
+            spelt = _name(f"parsed {contract.town_field}")
+            town = ", known.town_id"
+            known = f"""
                 LEFT JOIN (
-                    SELECT name, min(town_id) AS town_id FROM town_name_lookup
-                    GROUP BY name HAVING count(DISTINCT town_id) = 1
-                ) AS known ON known.name = {town_key(f'typed."{contract.town_field}"')}"""
-        self._connection.execute(f"CREATE OR REPLACE TABLE typed_{contract.name} AS {typed}")
+                    SELECT spelt.spelling, min(lookup.town_id) AS town_id
+                    FROM (SELECT DISTINCT {spelt} AS spelling FROM told) AS spelt
+                    INNER JOIN town_name_lookup AS lookup ON lookup.name = {town_key("spelt.spelling")}
+                    GROUP BY spelt.spelling HAVING count(DISTINCT lookup.town_id) = 1
+                ) AS known ON known.spelling = told.{spelt}"""
+        self._connection.execute(f"""
+            CREATE OR REPLACE TABLE typed_{contract.name} AS
+            WITH told AS NOT MATERIALIZED (
+                SELECT *, {parsed} FROM raw_{contract.name} WHERE row_kind IN ('data', 'total', 'subtotal')
+            )
+            SELECT
+                source_file, source_sheet, source_row, row_kind, {fields}{town},
+                CAST({unread} AS BIGINT) AS unread
+            FROM told{known}""")
 
     def _register(self) -> None:
         """The register of towns, every name it may be called by, and who was to be assessed in which year."""
         self._connection.execute("""
             CREATE OR REPLACE TABLE town_register AS
-            SELECT * EXCLUDE (row_kind) FROM typed_towns WHERE row_kind = 'data'""")
+            SELECT * EXCLUDE (row_kind, unread) FROM typed_towns WHERE row_kind = 'data'""")
         self._connection.execute(f"""
             CREATE OR REPLACE TABLE town_name_lookup AS
             SELECT DISTINCT {town_key("given")} AS name, town_id, valid_from, valid_to

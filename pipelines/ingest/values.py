@@ -6,9 +6,10 @@ the field's type is for the gate to refuse.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
-from pipelines.contracts import ContractField
+from pipelines.contracts import Contract, ContractField
 
 #: White space a cell may carry, the ideographic and no-break spaces among it.
 _SPACES = (
@@ -25,8 +26,6 @@ _RADICALS = "".join(
     radical for radical in map(chr, range(0x2E80, 0x2FE0)) if unicodedata.normalize("NFKC", radical) != radical
 )
 _CHARACTERS = unicodedata.normalize("NFKC", _RADICALS)
-#: A text that holds any of the characters above.
-_TRANSLATED = f"[{_SPACES}{_INVISIBLE}{_FULL_WIDTH[0]}-{_FULL_WIDTH[-1]}{_MINUS}\u2e80-\u2fdf]"
 #: Characters that are not what they look like, or that nobody sees: letters of other alphabets, radicals, marks of
 #: direction, what stands where a character was lost.
 _MISLEADING = (
@@ -101,6 +100,38 @@ def typed_expression(field: ContractField) -> str:
 
     Percentages are held in percent, to six decimals: 98.5 for both ``98.5%`` and ``98.5``.
     """
+    plainly = " ".join(f"WHEN {test} THEN {value}" for test, value in _written_plainly(field))
+    return f"CASE {plainly} ELSE {_parsed(field)} END" if plainly else _parsed(field)
+
+
+def _written_plainly(field: ContractField) -> list[tuple[str, str]]:
+    """Tests for texts that a value is itself written as, and the value: most cells, told ten times as fast."""
+    column, kind = f'"{field.name}"', sql_type(field)
+    value = f"TRY_CAST({column} AS {kind})"
+
+    def is_written_as(kind: str) -> str:
+        return f"CAST(TRY_CAST({column} AS {kind}) AS VARCHAR) = {column}"
+
+    def of_years_and_length(length: int) -> str:
+        return f"{column} >= '1900' AND {column} < '2100' AND strlen({column}) = {length}"
+
+    tests = {
+        "string": [(_is_one_of(column, field.constraints.enum), column)] if field.constraints.enum else [],
+        "integer": [(is_written_as("BIGINT"), value)],
+        "number": [(is_written_as("DECIMAL(18, 2)"), value), (is_written_as("BIGINT"), value)],
+        "boolean": [
+            (is_written_as("BOOLEAN"), value),
+            (_is_one_of(column, _TRUE), "TRUE"),
+            (_is_one_of(column, _FALSE), "FALSE"),
+        ],
+        "date": [(f"{of_years_and_length(10)} AND {is_written_as('DATE')}", value)],
+        "year": [(f"{of_years_and_length(4)} AND {is_written_as('INTEGER')}", value)],
+    }
+    return tests[field.type]
+
+
+def _parsed(field: ContractField) -> str:
+    """SQL for the typed value of a field's text, whichever way an office may have written it."""
     column = f'"{field.name}"'
     text = ascii_text(column)
     kind = sql_type(field)
@@ -126,7 +157,7 @@ def typed_expression(field: ContractField) -> str:
             return _if_matches(digits, f"^{_WHOLE}({fraction})?$", f"TRY_CAST(replace({digits}, ',', '') AS {kind})")
         case "boolean":
             upper = f"upper({text})"
-            return f"CASE WHEN {upper} IN {_listed(_TRUE)} THEN TRUE WHEN {upper} IN {_listed(_FALSE)} THEN FALSE END"
+            return f"CASE WHEN {_is_one_of(upper, _TRUE)} THEN TRUE WHEN {_is_one_of(upper, _FALSE)} THEN FALSE END"
         case "date":
             return _date(text)
         case "year":
@@ -137,12 +168,29 @@ def reports_nothing(field: ContractField) -> str:
     """SQL condition: the cell is empty or holds one of the marks offices write for "nothing to report"."""
     column = f'"{field.name}"'
     marks = _NO_FIGURE if field.type in ("integer", "number") else _NOTHING_REPORTED
-    return f"({column} IS NULL OR {ascii_text(column)} IN {_listed(marks)})"
+    # No mark begins with a digit, and 无 is the only one that begins with a word: most cells are told by that.
+    is_other = f"{column} >= '0' AND {column} < ':'"
+    if marks is _NOTHING_REPORTED:
+        is_other = f"({is_other}) OR ({column} >= '一' AND {column} < '\ua000')"
+    return (
+        f"CASE WHEN {column} IS NULL THEN TRUE WHEN {is_other} THEN FALSE "
+        f"ELSE {_is_one_of(ascii_text(column), marks)} END"
+    )
 
 
-def is_unparsed(field: ContractField) -> str:
-    """SQL condition: the cell says something that is no value of the field's type."""
-    return f"(NOT {reports_nothing(field)} AND ({typed_expression(field)}) IS NULL)"
+def is_unparsed(field: ContractField, value: str = "") -> str:
+    """SQL condition: the cell says something that is no value of the field's type.
+
+    ``value`` is SQL for what ``typed_expression`` made of it, where that is at hand.
+    """
+    return (
+        f"CASE WHEN ({value or typed_expression(field)}) IS NOT NULL THEN FALSE ELSE NOT {reports_nothing(field)} END"
+    )
+
+
+def unread_bit(contract: Contract, field: ContractField) -> int:
+    """The bit of ``unread`` in typed_<source> that says of a row that its cell of ``field`` is unparsed."""
+    return 1 << contract.fields.index(field)
 
 
 def quoted(text: str) -> str:
@@ -152,10 +200,10 @@ def quoted(text: str) -> str:
 
 def _translated(column: str, wide: str, narrow: str) -> str:
     given, meant = wide + _SPACES + _INVISIBLE, narrow + " " * len(_SPACES)
-    # Translating takes ten times as long as seeing that there is nothing to translate, which is the rule.
+    # Translating and trimming take ten times as long as seeing that there is nothing to do, which is the rule.
     return (
-        f"trim(CASE WHEN regexp_matches({column}, '{_TRANSLATED}') "
-        f"THEN translate({column}, {quoted(given)}, {quoted(meant)}) ELSE {column} END)"
+        f"CASE WHEN regexp_matches({column}, '[ {_SPACES}{_INVISIBLE}{wide}]') "
+        f"THEN trim(translate({column}, {quoted(given)}, {quoted(meant)})) ELSE {column} END"
     )
 
 
@@ -175,5 +223,6 @@ def _if_matches(text: str, pattern: str, value: str) -> str:
     return f"CASE WHEN regexp_matches({text}, '{pattern}') THEN {value} END"
 
 
-def _listed(texts: tuple[str, ...]) -> str:
-    return "(" + ", ".join(map(quoted, texts)) + ")"
+def _is_one_of(text: str, texts: tuple[str, ...]) -> str:
+    # Not IN: of a longer list the database makes a join, and its key is then made of every row, whatever CASE says.
+    return f"regexp_full_match({text}, {quoted('|'.join(map(re.escape, texts)))})"

@@ -14,7 +14,7 @@ from typing import Literal
 from pipelines import transform
 from pipelines.contracts import Contract, ContractField, NotAbove, StatedRate
 from pipelines.ingest.identity import REFUSALS
-from pipelines.ingest.values import ascii_text, is_unparsed, quoted, reports_nothing, town_key
+from pipelines.ingest.values import ascii_text, is_unparsed, quoted, town_key, unread_bit
 from pipelines.plain_yaml import load_yaml
 
 FOLDER = Path(__file__).with_name("checks")
@@ -88,9 +88,11 @@ def _contract_checks(contract: Contract) -> Iterator[Check]:
 
 def _cell_checks(contract: Contract, field: ContractField) -> Iterator[Check]:
     title, limits = f"「{field.title}」", field.constraints
+    is_unread = _is_unread(contract, field)
+    is_empty = f'"{field.name}" IS NULL AND NOT {is_unread}'
     if field.type != "string":
         yield Check(
-            contract.name, "type", field.name, "critical", _data_rows(f"raw_{contract.name}", is_unparsed(field)),
+            contract.name, "type", field.name, "critical", _data_rows(f"typed_{contract.name}", is_unread),
             f"{title}不是{_TYPE_ZH[field.type]}", f"{field.name} is no {field.type}",
             _TYPE_REMEDY_ZH[field.type], _TYPE_REMEDY_EN[field.type],
         )  # fmt: skip
@@ -99,13 +101,13 @@ def _cell_checks(contract: Contract, field: ContractField) -> Iterator[Check]:
     if limits.required:
         yield Check(
             contract.name, "required", field.name, "critical",
-            _data_rows(f"raw_{contract.name}", reports_nothing(field)),
+            _data_rows(f"typed_{contract.name}", is_empty),
             f"{title}为空", f"{field.name} is empty", "此列每行必填", "every row needs it",
         )  # fmt: skip
     elif field.type in ("integer", "number") and not field.optional:
         yield Check(
             contract.name, "reported", field.name, "warning",
-            _data_rows(f"raw_{contract.name}", reports_nothing(field)),
+            _data_rows(f"typed_{contract.name}", is_empty),
             f"{title}未报，按缺报处理，不按 0 计", f"{field.name} is not reported: missing, not 0",
             "有数则补报；确为零请填 0", "report it; write 0 if it is zero",
         )  # fmt: skip
@@ -173,6 +175,11 @@ _TYPE_REMEDY_EN = {
 }
 
 
+def _is_unread(contract: Contract, field: ContractField) -> str:
+    """SQL condition on typed_<source>: the cell says something that is no value."""
+    return f"(unread & {unread_bit(contract, field)} <> 0)"
+
+
 def _data_rows(table: str, condition: str) -> str:
     """A query for each data row for which ``condition`` is true."""
     return f"SELECT source_file, source_sheet, source_row FROM {table} WHERE row_kind = 'data' AND ({condition})"
@@ -186,8 +193,8 @@ def _unique(contract: Contract) -> Check:
     place = "{'file': typed.source_file, 'sheet': typed.source_sheet, 'row': typed.source_row}"
     query = f"""
         WITH doubled AS (
-            SELECT {", ".join(key)}, count(*) AS rows_alike, min({place}) AS first_one, max({place}) AS last_one
-            FROM typed_{contract.name} AS typed
+            SELECT {", ".join(key)}, count(*) AS rows_alike
+            FROM typed_{contract.name}
             WHERE row_kind = 'data' AND {" AND ".join(f"{column} IS NOT NULL" for column in key)}
             GROUP BY {", ".join(key)}
             HAVING count(*) > 1
@@ -195,18 +202,22 @@ def _unique(contract: Contract) -> Check:
         alike AS (
             SELECT typed.source_file, typed.source_sheet, typed.source_row, doubled.rows_alike,
                 concat_ws(' / ', {", ".join(told)}) AS value,
-                CASE WHEN doubled.first_one = {place} THEN doubled.last_one ELSE doubled.first_one END AS other
+                {place} AS place, min({place}) OVER same AS first_one, max({place}) OVER same AS last_one
             FROM typed_{contract.name} AS typed
             INNER JOIN doubled USING ({", ".join(key)})
             INNER JOIN raw_{contract.name} AS received USING (source_file, source_sheet, source_row)
             WHERE typed.row_kind = 'data'
+            WINDOW same AS (PARTITION BY {", ".join(f"doubled.{column}" for column in key)})
+        ),
+        paired AS (
+            SELECT *, CASE WHEN first_one = place THEN last_one ELSE first_one END AS other FROM alike
         )
         SELECT source_file, source_sheet, source_row, value,
             {quoted(f"同一{titles}有 ")} || rows_alike || ' 行，另见 '
                 || concat_ws(' ', other.file, nullif(other.sheet, '')) || ' 第 ' || other.row || ' 行' AS message_zh,
             rows_alike || ' rows for the same {", ".join(contract.primary_key)}; see also '
                 || concat_ws(' ', other.file, nullif(other.sheet, '')) || ' row ' || other.row AS message_en
-        FROM alike"""
+        FROM paired"""
     return Check(
         contract.name, "unique", "", "critical", query,
         f"同一{titles}出现多行", f"more than one row for the same {', '.join(contract.primary_key)}",
@@ -472,16 +483,16 @@ def _total_agrees(contract: Contract, field: ContractField) -> Check:
     query = f"""
         WITH numbered AS (
             SELECT source_file, source_sheet, source_row, kind, figure,
-                CASE WHEN figure IS NULL THEN NOT {reports_nothing(field)} ELSE FALSE END AS is_unread,
+                is_unread,
                 count(*) FILTER (WHERE kind = 'subtotal') OVER earlier AS subtotals,
                 count(*) FILTER (WHERE kind = 'total') OVER earlier AS totals
             FROM (
-                SELECT source_file, source_sheet, source_row, row_kind AS kind, {name} AS figure
+                SELECT source_file, source_sheet, source_row, row_kind AS kind, {name} AS figure,
+                    {_is_unread(contract, field)} AS is_unread
                 FROM typed_{contract.name}
             )
             SEMI JOIN (SELECT source_file, source_sheet FROM typed_{contract.name} WHERE row_kind <> 'data') AS summed
                 USING (source_file, source_sheet)
-            INNER JOIN raw_{contract.name} USING (source_file, source_sheet, source_row)
             WINDOW earlier AS (
                 PARTITION BY source_file, source_sheet ORDER BY source_row
                 ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING

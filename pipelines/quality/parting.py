@@ -33,7 +33,7 @@ def part_rows(connection: duckdb.DuckDBPyConnection, contracts: Mapping[str, Con
         _hold(connection, contract)
         connection.execute(f"""
             CREATE OR REPLACE VIEW accepted_{contract.name} AS
-            SELECT typed.* EXCLUDE (row_kind) FROM typed_{contract.name} AS typed
+            SELECT typed.* EXCLUDE (row_kind, unread) FROM typed_{contract.name} AS typed
             ANTI JOIN (SELECT * FROM gate_quarantine WHERE source = '{contract.name}') AS held USING ({_KEY})
             WHERE typed.row_kind = 'data'""")
         if contract.town_field:

@@ -41,7 +41,8 @@ SELECT
     town_name AS town,
     person_id,
     make_date(year, 1, 5) + cast(draw(key, 'paid on', 350, number := slot) AS INTEGER) AS paid_on,
-    hundredths([10000, 20000, 30000, 50000, 80000, 120000][draw(unit_key, 'tier', 6, number := slot) + 1]) AS amount_yuan,
+    hundredths([10000, 20000, 30000, 50000, 80000, 120000][draw(unit_key, 'tier', 6, number := slot) + 1])
+        AS amount_yuan,
     draw(key, 'days under way', 4, number := slot) AS days_under_way,
     draw(key, 'what goes wrong', 1000, number := slot) AS what_goes_wrong
 FROM identified
