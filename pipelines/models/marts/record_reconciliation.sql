@@ -1,6 +1,9 @@
 /*
 grain: one row per year and town, in the years the ledger of contributions was delivered
 key: [year, town_id]
+persons: [date_differs, amount_differs, not_in_bank, not_in_ledger, duplicate_payments, duplicate_receipts, persons,
+  persons_matched]
+made_of_persons: [payments, receipts, matched]
 columns:
   status: computed, or why not; bank_not_delivered, withheld (rows in quarantine) or no_records
   payments: payments in the ledger; each has one outcome
@@ -123,7 +126,8 @@ SELECT
     stated.persons_checked AS stated_persons_checked,
     stated.persons_matched AS stated_persons_matched,
     stated.payments_checked AS stated_payments_checked,
-    stated.payments_matched AS stated_payments_matched
+    stated.payments_matched AS stated_payments_matched,
+    FALSE AS is_suppressed
 FROM counted
 LEFT JOIN wrong
     ON counted.year = wrong.year AND counted.town_id = wrong.town_id

@@ -1,6 +1,7 @@
 /*
 grain: one row per year and town, in the years the ledger of contributions was delivered
 key: [year, town_id]
+persons: [insured_before, exited]
 columns:
   status: computed, or why not; previous_year_not_delivered, withheld (rows in quarantine) or nobody_due
   insured_before: persons who paid in the town last year
@@ -73,7 +74,8 @@ SELECT
     END AS agrees,
     counted.payments,
     counted.source_file,
-    counted.source_sheet
+    counted.source_sheet,
+    FALSE AS is_suppressed
 FROM counted
 LEFT JOIN accepted_pension_renewal AS reported
     ON counted.year = reported.year AND counted.town_id = reported.town_id
