@@ -25,6 +25,7 @@ from pipelines.ingest.deliveries import Delivery, discover
 from pipelines.ingest.header import SEARCHED, find_header, plain
 from pipelines.ingest.sheets import Row, open_text
 from pipelines.labels import label
+from pipelines.masking import masked
 
 if TYPE_CHECKING:
     from pipelines.publish.workbook import Book
@@ -177,6 +178,7 @@ def _unpacked(path: Path) -> int:
 def _as_it_was(path: Path) -> tuple[Book, dict[str, _Table]]:
     """The workbook as received, without the marks of an earlier return; formulas keep what they came to."""
     from openpyxl import load_workbook
+    from openpyxl.comments import Comment
     from openpyxl.styles import PatternFill
 
     from pipelines.publish.workbook import Book
@@ -188,11 +190,17 @@ def _as_it_was(path: Path) -> tuple[Book, dict[str, _Table]]:
         workbook.remove(workbook[name])
     tables = {}
     for sheet in workbook.worksheets:
+        if masked(sheet.title) != sheet.title:
+            raise ValueError("no sheet may bear a masked name")
         for row in sheet.iter_rows():
             for cell in row:
-                if cell.comment and cell.comment.author == _AUTHOR:
-                    _, _, theirs = cell.comment.text.partition(_THEIRS)
-                    cell.comment = _comment(theirs, "") if theirs else None
+                if cell.comment:
+                    theirs, author = cell.comment.text, cell.comment.author
+                    if author == _AUTHOR:
+                        (_, _, theirs), author = theirs.partition(_THEIRS), ""
+                    cell.comment = Comment(masked(theirs), author) if theirs else None
+                if cell.data_type == "s" and (shown := masked(str(cell.value))) != cell.value:
+                    cell.value, cell.data_type = shown, "s"
                 if cell.has_style and cell.fill.fgColor.rgb == _MARK:
                     cell.fill = PatternFill()
                 if cell.data_type == "f":
@@ -208,7 +216,7 @@ def _as_it_was(path: Path) -> tuple[Book, dict[str, _Table]]:
 def _written_anew(book: Book, delivery: Delivery, contract: Contract, is_personal: bool) -> dict[str, _Table]:
     """Every row at its number, as text; what is personal is masked, and its column headed so that nobody loads that."""
     tables = {}
-    for name, rows, shift in _rows(delivery, contract):
+    for received, rows, shift in _rows(delivery, contract):
         kept = list(islice(rows, MOST_ROWS + 1))
         if len(kept) > MOST_ROWS:
             return {}
@@ -217,13 +225,14 @@ def _written_anew(book: Book, delivery: Delivery, contract: Contract, is_persona
         if is_personal:
             named = header.columns.items() if header else ()
             open_columns = {at for field, at in named if not contract.field(field).personal}
+        name = masked(received)
         sheet = book.sheet(name or contract.title)
         below = header.row if header else 0
         for number, row in enumerate(kept, start=1):
             for at, text in enumerate(row):
                 if text is None:
                     continue
-                shown = text
+                shown = masked(text)
                 if number == below and at not in open_columns:
                     shown = f"{text}（{label('returned_masked', 'zh')} {label('returned_masked', 'en')}）"
                 elif number > below and at not in open_columns:
@@ -231,7 +240,7 @@ def _written_anew(book: Book, delivery: Delivery, contract: Contract, is_persona
                 book.put(sheet, number, at + 1, shown, "head" if number == below else "received")
         for at, text in header.written.items() if header else ():
             sheet.column_dimensions[_letter(at + 1)].width = min(40, max(12, 2 * len(text) + 2))
-        positions = {text: at + 1 for at, text in header.written.items()} if header else {}
+        positions = {masked(text): at + 1 for at, text in header.written.items()} if header else {}
         tables[name] = _Table(sheet, shift, positions)
     return tables
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import shutil
+import zipfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from pipelines.publish import returned
 pytestmark = pytest.mark.group("7 re-submission")
 
 STAFFING, OVERPAID = f"{YEAR}/staffing.xlsx", f"{YEAR}/overpayment_recovery.csv"
+IDENTITY = "330402199001011234"
 #: What a spreadsheet would calculate, were it taken for more than a text.
 HOSTILE = ("=1+1", "+1", "-1+2", "@SUM(A1)", "\t=1", '=HYPERLINK("http://x","y")')
 
@@ -65,6 +67,8 @@ def dressed_workbook(names: list[str], path: Path) -> None:
     sheet["B4"].fill = PatternFill("solid", fgColor="FF00FF00")
     sheet["C5"] = "九千"
     sheet["C5"].comment = Comment("问过小王", "office")
+    sheet["D5"] = f"经办人{IDENTITY}已核"
+    sheet["B5"].comment = Comment(f"见{IDENTITY}", "office")
     sheet["A6"] = "云水镇"
     for column, text in enumerate(HOSTILE, start=4):
         cell = sheet.cell(4, column)
@@ -81,7 +85,7 @@ def refusal(clean: Office, tmp_path_factory: pytest.TempPathFactory) -> Refusal:
     office = Office(settings)
     names = towns(office)
     dressed_workbook(names, office.receive(STAFFING, b""))
-    lines = ["冒领追缴表,,,", "镇街,冒领金额,追回金额,编号", *(f"{name},100,90,007" for name in names)]
+    lines = [f"冒领追缴表{IDENTITY},,,", "镇街,冒领金额,追回金额,编号", *(f"{name},100,90,007" for name in names)]
     lines[3] = f"{names[1]},100,120,=1+1"
     office.receive(OVERPAID, "\r\n".join(lines), "gb18030")
     text = f"镇街,证件号,姓名,缴费日期,缴费金额\n{names[0]},330402199001011234,王小二,2013-13-01,5\n"
@@ -157,6 +161,15 @@ def test_no_text_becomes_a_formula(refusal: Refusal) -> None:
     ]
 
 
+def test_an_identity_number_in_a_note_does_not_come_back(refusal: Refusal) -> None:
+    sheet = refusal.book(STAFFING).worksheets[1]
+    assert (sheet["D5"].value, sheet["B5"].comment.text) == ("经办人***已核", "见***")
+    assert "问过小王" in sheet["C5"].comment.text
+    for path in (refusal.office.settings.marts / "returned").rglob("*.xlsx"):
+        with zipfile.ZipFile(path) as package:
+            assert not any(IDENTITY.encode() in package.read(part) for part in package.namelist()), path.name
+
+
 def test_what_is_personal_is_masked_and_the_masked_copy_cannot_be_loaded(refusal: Refusal) -> None:
     name = f"{YEAR}/contributions"
     book = refusal.book(f"{name}.xlsx")
@@ -166,7 +179,7 @@ def test_what_is_personal_is_masked_and_the_masked_copy_cannot_be_loaded(refusal
     )  # fmt: skip
     everything += str(refusal.problems())
     assert "330402199001011234" not in everything and "王小二" not in everything
-    assert "2013-13-01" in everything and marked(book.worksheets[1]) == {"D2"}
+    assert "2013-13-01" in everything and marked(book.worksheets[1]) == {"B2", "D2"}
     folder, office = refusal.office.settings.marts / "returned", refusal.office
     copied = folder.parent.parent / "masked"
     shutil.copytree(office.raw, copied)
@@ -196,7 +209,7 @@ def test_mended_and_put_in_place_it_loads_and_the_folder_is_gone(office: Office)
     book = openpyxl.load_workbook(folder / STAFFING)
     sheet = book["张三's 表"]
     assert marked(sheet) == {"C5"}
-    assert [each.coordinate for row in sheet.iter_rows() for each in row if each.comment] == ["C5"]
+    assert [each.coordinate for row in sheet.iter_rows() for each in row if each.comment] == ["B5", "C5"]
     assert (
         sheet["C5"].comment.text.count("staffing.type.persons_served") == 1 and "问过小王" in sheet["C5"].comment.text
     )
