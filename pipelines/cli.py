@@ -497,6 +497,8 @@ def _run_command(arguments: list[str]) -> int:
         for problem in known.problems:
             _print_problem(problem, lang, "critical")
         _tell(f"kaohe: {known}")
+        for note in getattr(known, "__notes__", ()):
+            _tell(f"kaohe: {note}")
         return known.code
 
 

@@ -56,24 +56,25 @@ def refusals(raw: Path, marts: Path, report: Callable[[str, str], None]) -> Iter
     except KaoheError as refusal:
         if refusal.code not in (Exit.REJECTED, Exit.GATE):
             raise
-        told = give_back(raw, marts, refusal.problems, report)
-        raise KaoheError(refusal.code, f"{refusal}\n{told}" if told else str(refusal), refusal.problems) from refusal
+        for told in give_back(raw, marts, refusal.problems, report):
+            refusal.add_note(told)
+        raise
 
 
 def give_back(
     raw: Path, marts: Path, problems: Sequence[Problem], report: Callable[[str, str], None] = lambda *_: None
-) -> str:
+) -> list[str]:
     """Make ``returned`` below ``marts`` what ``problems`` of the deliveries in ``raw`` ask for; gone if there are none.
 
-    Returns where the files are, in words, or why they are not; never raises for a file that cannot be written, since
-    the refusal itself is what must be heard.
+    Returns where the files are, in words, and why some or all are not; never raises for a file that cannot be written,
+    since the refusal itself is what must be heard.
     """
     folder, building = marts / RETURNED, marts / f"{RETURNED}.building"
     try:
         shutil.rmtree(building, ignore_errors=True)
         if not problems:
             shutil.rmtree(folder, ignore_errors=True)
-            return ""
+            return []
         report("returned", "")
         building.mkdir(parents=True)
         failed = _write(raw, building, problems, report)
@@ -84,9 +85,9 @@ def give_back(
         building.rename(folder)
         shutil.rmtree(old, ignore_errors=True)
     except OSError as error:
-        return _said("returned_failed", files=str(error))
-    told = _said("returned_told", folder=str(folder))
-    return f"{told}\n{_said('returned_failed', files='; '.join(failed))}" if failed else told
+        return [_said("returned_failed", files=str(error))]
+    told = [_said("returned_told", folder=str(folder))]
+    return [*told, _said("returned_failed", files="; ".join(failed))] if failed else told
 
 
 def _write(raw: Path, folder: Path, problems: Sequence[Problem], report: Callable[[str, str], None]) -> list[str]:
@@ -226,7 +227,8 @@ def _written_anew(book: Book, delivery: Delivery, contract: Contract, is_persona
             named = header.columns.items() if header else ()
             open_columns = {at for field, at in named if not contract.field(field).personal}
         name = masked(received)
-        sheet = book.sheet(name or contract.title)
+        # A masked name holds signs that no sheet may bear.
+        sheet = book.sheet(name.replace("*", "＊") or contract.title)
         below = header.row if header else 0
         for number, row in enumerate(kept, start=1):
             for at, text in enumerate(row):

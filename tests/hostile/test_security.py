@@ -122,6 +122,9 @@ def test_texts_are_published_as_they_are_and_run_nothing(published: Published) -
 def test_no_cell_of_a_csv_starts_a_formula_and_every_figure_stays_one(published: Published) -> None:
     neutralised = 0
     for path in sorted((published.marts / "current").glob("*.parquet")):
+        # Rows as received are kept for comparison alone, and not as something to open in Excel.
+        if path.name.startswith("received_row_"):
+            continue
         relation = duckdb.sql(f"FROM '{path}'")
         written = list(csv.reader(io.StringIO(path.with_suffix(".csv").read_text(encoding="utf-8-sig"), newline="")))
         held = duckdb.sql(f"SELECT COLUMNS(*)::VARCHAR FROM '{path}'").fetchall()
