@@ -24,8 +24,8 @@ TYPES = {
 
 SCORES = """
     WITH activity AS (
-        SELECT year, town_id, count(*) FILTER (kind = '培训') AS sessions, count(*) FILTER (kind = '信息稿件') AS articles,
-            count(*) FILTER (kind = '分析材料') AS analyses
+        SELECT year, town_id, count(*) FILTER (kind = '培训') AS sessions,
+            count(*) FILTER (kind = '信息稿件') AS articles, count(*) FILTER (kind = '分析材料') AS analyses
         FROM activities GROUP BY ALL
     ),
     ledger AS (
@@ -130,7 +130,7 @@ def main(rules_file: Path, raw: Path, output: Path) -> int:
             _lay_out_towns(connection)
         broken += [
             f"{name}.{check}"
-            for check, condition in _checks(connection, name, source)
+            for check, condition in _checks(name, source)
             if connection.execute(f"SELECT count(*) FROM {name} WHERE {condition}").fetchall()[0][0]
         ]
         doubled = connection.execute(
@@ -183,11 +183,12 @@ def _lay_out_towns(connection: duckdb.DuckDBPyConnection) -> None:
         """CREATE TABLE spelling AS
         SELECT DISTINCT town_id, spelling FROM (
             SELECT town_id, unnest([town_id, town_code, town_name]) AS spelling FROM towns
-            UNION ALL SELECT town_id, trim(unnest(string_split_regex(aliases, '[、,，;；|]'))) FROM towns WHERE aliases <> '')"""
+            UNION ALL
+            SELECT town_id, unnest(string_split_regex(aliases, '[、,，;；|]')) FROM towns WHERE aliases <> '')"""
     )
 
 
-def _checks(connection: duckdb.DuckDBPyConnection, name: str, source: dict) -> list[tuple[str, str]]:
+def _checks(name: str, source: dict) -> list[tuple[str, str]]:
     """What must not hold of any row."""
     found = []
     for field in source["fields"]:
