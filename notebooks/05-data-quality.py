@@ -22,7 +22,7 @@ from IPython.display import display
 
 from pipelines.analysis import quality
 from pipelines.analysis.marts import open_marts
-from pipelines.analysis.tables import table
+from pipelines.analysis.tables import sentences, table
 
 # %% tags=["parameters"]
 marts_folder = "../data/marts"  # 结果文件夹 published results
@@ -78,4 +78,4 @@ for indicator in quality.ON_TIME:
 # definition, all of it in `screen_threshold`.
 
 # %%
-table(quality.screens(marts, language), language)
+table(quality.screens(marts, language), language) if marts.has_analysis else sentences((), language, "results_only")

@@ -64,6 +64,9 @@ def run(
     allow_partial: Annotated[
         bool, typer.Option(help="有严重问题的行隔离后仍发布 publish around the rows that fail.")
     ] = False,
+    results_only: Annotated[
+        bool, typer.Option(help="只出结果，不出分析，适合很大的地区 results without the analysis, for very many towns.")
+    ] = False,
     memory_limit: Annotated[
         str | None, typer.Option(help="数据库可用内存，如 2GB memory the database may take, such as 2GB.")
     ] = None,
@@ -84,6 +87,7 @@ def run(
         warehouse,
         rubric / edition,
         allow_partial,
+        results_only,
         memory_limit,
         engine,
         spark_master,
@@ -595,6 +599,8 @@ def _summarise(outcome: Outcome, marts: Path, lang: Language) -> None:
     if outcome.code == Exit.PARTIAL:
         console.print(f"※ {say('partial')}")
         console.print(f"※ {say('returned_told').format(folder=marts / 'returned')}")
+    if manifest["inputs"]["results_only"]:
+        console.print(f"※ {say('results_only')}")
     sheets = manifest["deliveries"]
     counted = {key: sum(sheet[key] for sheet in sheets) for key in ("rows_read", "accepted", "quarantined", "ignored")}
     files = len({sheet["source_file"] for sheet in sheets})

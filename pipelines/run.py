@@ -32,8 +32,9 @@ LOCK_FILE = PACKAGE.parent / "requirements.lock"
 class Settings:
     """Where a run reads and writes, and what runs the models.
 
-    ``allow_partial`` publishes around quarantined rows instead of refusing. ``memory_limit`` is how much memory the
-    database may take, such as ``2GB``; None leaves it to the database. The engine changes no digit, so it is no part of
+    ``allow_partial`` publishes around quarantined rows instead of refusing. ``results_only`` leaves the marts of the
+    analysis empty. ``memory_limit`` is how much memory the database may take, such as ``2GB``; None leaves it to the
+    database. The engine changes no digit, so it is no part of
     what a run depends on. ``key`` is the file with the key for identity numbers; None takes the usual one.
     ``corrections`` is the file of declared corrections, if there is one.
     """
@@ -43,6 +44,7 @@ class Settings:
     warehouse: Path
     rubric: Path
     allow_partial: bool = False
+    results_only: bool = False
     memory_limit: str | None = None
     engine: Literal["duckdb", "spark"] = "duckdb"
     spark_master: str = "local[2]"
@@ -86,7 +88,7 @@ def run(settings: Settings, report: Callable[[str, str], None]) -> Outcome:
             if gate.critical_failures and not settings.allow_partial:
                 raise gate.refusal()
             marts = score(connection, settings, report, run_models, made)
-            publication.check_marts(connection, marts)
+            publication.check_marts(connection, marts, _left_out(settings))
             review.hold_to_sign_off(connection, settings.marts / "current")
             code = Exit.PARTIAL if gate.critical_failures else Exit.DONE
             manifest = _manifest(connection, inputs, code)
@@ -146,13 +148,21 @@ def score(
     made: Collection[transform.Model],
 ) -> list[transform.Model]:
     """Run every model that is not ``made`` yet on what the gate accepted; the marts among them."""
-    models = list(transform.load_models().values())
+    left_out = _left_out(settings)
+    models = [
+        transform.emptied(model) if model.name in left_out else model for model in transform.load_models().values()
+    ]
     report("score", "")
     transform.trace_indicators(connection, contracts.load_contracts())
     run_models([model for model in models if model not in made], lambda name: report("score", name))
     marts = [model for model in models if model.layer == "marts"]
     transform.comment(connection, models if settings.engine == "duckdb" else marts)
     return marts
+
+
+def _left_out(settings: Settings) -> Collection[str]:
+    """Names of the models that are to have no rows."""
+    return transform.analysis() if settings.results_only else ()
 
 
 @contextlib.contextmanager
@@ -238,6 +248,7 @@ def inputs_of(settings: Settings) -> dict[str, Any]:
         "code": _digest(_hashes(PACKAGE, "**/*.py")),
         "lock": chain.sha256(LOCK_FILE) if LOCK_FILE.is_file() else None,
         "allow_partial": settings.allow_partial,
+        "results_only": settings.results_only,
     }
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -30,6 +30,9 @@ FOLDER = Path(__file__).parent / "models"
 #: What every indicator model yields is gathered under this name, so that a new indicator is one new file.
 INDICATOR_FIGURE = "indicator_figure"
 
+
+#: The layers that ask about results: no score, total or grade rests on them.
+ANALYSIS = ("levers", "changes", "stability", "screens")
 
 #: Makes the tables of models, in the order given, and reports the name of each.
 RunModels = Callable[[Sequence["Model"], Callable[[str], None]], None]
@@ -107,6 +110,20 @@ def upstream(*names: str, given: Collection[str] = ()) -> list[Model]:
             wanted.add(name)
             waiting += models[name].needs
     return [model for model in models.values() if model.name in wanted]
+
+
+def analysis() -> frozenset[str]:
+    """Names of the models of the layers of ``ANALYSIS`` and of all that rests on them, marts among it."""
+    found: set[str] = set()
+    for name, model in load_models().items():
+        if model.layer in ANALYSIS or model.needs & found:
+            found.add(name)
+    return frozenset(found)
+
+
+def emptied(model: Model) -> Model:
+    """``model`` with the same columns and no rows."""
+    return replace(model, select=f"SELECT * FROM (\n{model.select}\n) AS whole LIMIT 0")
 
 
 def describe(model: Model, column: str) -> str:

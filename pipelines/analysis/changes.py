@@ -1,7 +1,7 @@
 """Why a town's total changed between two years, or between two publications of one: parts that add up exactly.
 
-Consecutive years are read from the mart ``change_part``. Any other pair is split by the same models, on published
-figures and by the published rules.
+Consecutive years are read from the mart ``change_part``, where it was computed. Any other pair is split by the same
+models, on published figures and by the published rules.
 """
 
 from __future__ import annotations
@@ -61,17 +61,20 @@ def parts(marts: Marts, before: int, after: int, earlier: Marts | None = None) -
         raise KaoheError(
             Exit.USAGE, f"{before}: 同一年度须以 --before 给出较早的发布 the same year needs an earlier publication"
         )
-    return _parts(marts.folder, before, after, earlier.folder if earlier else None).cursor()
+    is_published = marts.has_analysis and after == before + 1
+    return _parts(marts.folder, before, after, earlier.folder if earlier else None, is_published).cursor()
 
 
 @lru_cache(maxsize=4)
-def _parts(folder: Path, before: int, after: int, earlier: Path | None) -> duckdb.DuckDBPyConnection:
+def _parts(
+    folder: Path, before: int, after: int, earlier: Path | None, is_published: bool
+) -> duckdb.DuckDBPyConnection:
     import duckdb
 
     mart = folder / "change_part.parquet"
     if earlier is not None:
         connection = _between_publications(folder, before, after, earlier)
-    elif after == before + 1:
+    elif is_published:
         connection = duckdb.connect()
         connection.execute(f"CREATE VIEW change_part AS FROM read_parquet('{str(mart).replace(chr(39), chr(39) * 2)}')")
     else:

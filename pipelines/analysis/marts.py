@@ -57,6 +57,11 @@ class Marts:
         return bool(self.manifest["is_synthetic"])
 
     @property
+    def has_analysis(self) -> bool:
+        """Whether the marts of the analysis were computed; ``kaohe run --results-only`` leaves them empty."""
+        return not self.manifest["inputs"].get("results_only", False)
+
+    @property
     def years(self) -> list[int]:
         """The years assessed, first to last."""
         return [row["year"] for row in self.rows("SELECT DISTINCT year FROM town_score ORDER BY year")]

@@ -26,7 +26,9 @@ CAUSES = ("readings", "judgement", "sample", "draws")
 
 
 def stability(marts: Marts, year: int | None = None) -> dict[str, Any]:
-    """How the results of a year stand, the latest unless given; KaoheError (usage) for a year not assessed.
+    """How the results of a year stand, the latest unless given.
+
+    KaoheError (usage) for a year not assessed, or where only results were published.
 
     Returns ``year``, ``readings`` (of each open reading: towns whose grade depends on it, and its shares of the
     variance) and ``towns``, in the order of their ranks: each with what each cause of doubt does to it, the cases by
@@ -35,6 +37,8 @@ def stability(marts: Marts, year: int | None = None) -> dict[str, Any]:
     year = year or marts.years[-1]
     if year not in marts.years:
         raise KaoheError(Exit.USAGE, f"{year}: 未考核 not assessed")
+    if not marts.has_analysis:
+        raise KaoheError(Exit.USAGE, f"{label('results_only', 'zh')} {label('results_only', 'en')}")
     towns = marts.rows(
         "SELECT town_id, town_name, grade, total, total_low, total_high, rank FROM town_score WHERE year = ? "
         "ORDER BY rank NULLS LAST, total_high DESC, town_id",

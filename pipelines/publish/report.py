@@ -22,6 +22,7 @@ from pipelines.labels import Language, label
 
 NOTEBOOKS = ROOT / "notebooks"
 YEAR_OVER_YEAR = "03-year-over-year"
+DOES_IT_STAND = "07-does-it-stand"
 
 #: Notebooks run in a process each; this many at a time.
 AT_ONCE = 2
@@ -46,8 +47,9 @@ def write_reports(
     opened = open_marts(marts)
     pair = _pair(opened, years)
     names = [path.stem for path in sorted(NOTEBOOKS.glob("[0-9]*.py"))]
-    # A city in its first year has nothing to compare.
-    names = [name for name in names if pair or name != YEAR_OVER_YEAR]
+    # A city in its first year has nothing to compare; results alone do not tell whether they stand.
+    left_out = {name for name, has in ((YEAR_OVER_YEAR, pair), (DOES_IT_STAND, opened.has_analysis)) if not has}
+    names = [name for name in names if name not in left_out]
 
     def page(name: str) -> tuple[str, str]:
         # The publication itself, not the link to it: all pages tell of one run, whatever is published meanwhile.

@@ -167,6 +167,7 @@ class _Site:
             figure=_figure,
             ignored=_ignored,
             manifest=self.marts.manifest,
+            has_analysis=self.marts.has_analysis,
             document=self.marts.rows("SELECT * FROM edition")[0],
             areas=self.areas,
             bands=self.bands,
