@@ -459,7 +459,8 @@ def test_great_expectations_decides_and_a_count_that_differs_ends_the_run(
 ) -> None:
     connection = duckdb.connect()
     _read(connection, tmp_path, BROKEN)
-    decided = expectations.validate(connection, every_check(CONTRACTS))
+    before_parting = [check for check in every_check(CONTRACTS) if not check.models]
+    decided = expectations.validate(connection, before_parting)
     assert decided["pension_renewal.known_town.town"] == 2
     monkeypatch.setattr(
         expectations, "validate", lambda _connection, checks: dict.fromkeys((c.name for c in checks), 0)

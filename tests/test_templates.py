@@ -41,6 +41,10 @@ def register() -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
+#: Of a place there is not, with their check digits.
+PERSONS = ["990001195001010111", "99000119500101012X"]
+
+
 def value_of(field: ContractField, number: int) -> Any:
     """Something a town might fill in, different from row to row."""
     low = field.constraints.minimum or 0
@@ -57,6 +61,8 @@ def value_of(field: ContractField, number: int) -> Any:
             return Decimal(number * 100 + 25).scaleb(-2) + low
     if field.name == "town_code":
         return None
+    if field.personal:
+        return PERSONS[number % len(PERSONS)]
     if field.name == "item":
         return JUDGED[number % len(JUDGED)]
     return f"{field.title}{number}"
@@ -142,8 +148,10 @@ def test_a_filled_template_loads_as_it_was_meant(loaded: tuple[Any, dict[str, li
     names = [field.name for field in contract.fields]
     listed = ", ".join(f'"{name}"' for name in names)
     got = connection.execute(f"SELECT {listed} FROM accepted_{source} ORDER BY source_row").fetchall()
-    wanted = [tuple(row[name] for name in names) for row in written[source]]
-    assert got == wanted
+    # Of identity numbers only a hash is kept, and it is the privacy tests that look at it.
+    open_fields = [at for at, field in enumerate(contract.fields) if not field.personal]
+    wanted = [tuple(row[names[at]] for at in open_fields) for row in written[source]]
+    assert [tuple(row[at] for at in open_fields) for row in got] == wanted
     kinds = connection.execute(f"SELECT row_kind, count(*) FROM raw_{source} GROUP BY row_kind").fetchall()
     assert dict(kinds)["data"] == len(wanted)
     assert set(dict(kinds)) <= {"data", "title", "header", "note", "blank"}
@@ -151,7 +159,9 @@ def test_a_filled_template_loads_as_it_was_meant(loaded: tuple[Any, dict[str, li
 
 def test_filled_templates_raise_no_warning(loaded: tuple[Any, dict[str, list[Any]]]) -> None:
     connection, _ = loaded
-    assert [(each.file, each.rule, each.message_zh) for each in quality.problems(connection, "warning")] == []
+    warned = [(each.file, each.rule, each.message_zh) for each in quality.problems(connection, "warning")]
+    # A ledger of one year alone tells nothing of renewals, and says so.
+    assert {rule for _, rule, _ in warned} == {"contributions.renewal_not_computed"}
 
 
 @pytest.mark.parametrize("source", CONTRACTS)

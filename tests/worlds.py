@@ -55,6 +55,10 @@ def empty_warehouse(
         "delivery_file",
         [{"source_file": f"{y}/{s}.csv", "source": s, "year": y} for s, y in sorted(delivered)],
     )
+    connection.execute(
+        "CREATE TABLE delivery_column (source_file VARCHAR, source_sheet VARCHAR, field VARCHAR, position INTEGER, "
+        "header VARCHAR)"
+    )
     connection.execute("CREATE TABLE withheld (source VARCHAR, year INTEGER, town_id VARCHAR, item VARCHAR)")
     # No correction is declared in a world laid out past the readers.
     connection.execute(
@@ -121,6 +125,7 @@ def laid_out(world: World) -> duckdb.DuckDBPyConnection:
             for number, row in enumerate(rows, start=2)
         ]
         insert(connection, f"accepted_{source}", placed)
+    transform.trace_indicators(connection, contracts)
     return connection
 
 
