@@ -2,6 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+SCALE := .venv/.scale
 
 .DEFAULT_GOAL := help
 .PHONY: help install pipeline check demo test test-long lint format golden docs report lab lock clean
@@ -14,6 +15,11 @@ $(INSTALLED): requirements.lock pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# Spark and the peers of the benchmarks: large, and nothing a bureau needs.
+$(SCALE): requirements-scale.lock $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-scale.lock
 	@touch $@
 
 install: $(INSTALLED) ## 按锁定文件安装 make the environment from the lock
@@ -30,7 +36,7 @@ demo: $(INSTALLED) ## 重新生成合成报送文件 write the synthetic deliver
 test: $(INSTALLED) ## 测试 run the tests
 	$(BIN)/pytest -n 2 -m "not long"
 
-test-long: $(INSTALLED) ## 耗时测试 run the tests that take long
+test-long: $(INSTALLED) $(SCALE) ## 耗时测试 run the tests that take long
 	$(BIN)/pytest -n 2 -m long
 
 lint: $(INSTALLED) ## 规范与类型 what pre-commit and CI hold the code to
@@ -60,7 +66,11 @@ lab: $(INSTALLED) ## 打开笔记本 open the notebooks
 
 lock: ## 更新锁定文件 resolve the dependencies anew (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-		--all-extras pyproject.toml -o requirements.lock
+		--no-emit-index-url --extra desk --extra develop pyproject.toml -o requirements.lock
+	$(PYTHON) -c 'import tomllib; extras = tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]; \
+		print(*extras["spark"], *extras["benchmark"], sep="\n")' | \
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+		--no-emit-index-url --constraint requirements.lock - -o requirements-scale.lock
 
 clean: ## 删除运行产物 remove what runs leave behind
 	rm -rf data/warehouse.duckdb* data/marts.lock data/marts.run.json data/marts/.publications data/marts/current \
