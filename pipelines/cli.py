@@ -547,10 +547,10 @@ def _environment(error: Exception) -> str:
     if duckdb := sys.modules.get("duckdb"):
         if isinstance(error, duckdb.OutOfMemoryException):
             return "environment_memory"
-        if isinstance(error, duckdb.IOException):
-            # The database words what the system told it and gives no number.
+        # The database words what the system told it and gives no number; a write may also fail as it commits.
+        if isinstance(error, duckdb.IOException | duckdb.TransactionException | duckdb.FatalException):
             found = (words for number, words in _LACKING.items() if os.strerror(number) in str(error))
-            return next(found, "environment_other")
+            return next(found, "environment_other" if isinstance(error, duckdb.IOException) else "")
     return ""
 
 
