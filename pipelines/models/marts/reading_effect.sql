@@ -19,13 +19,24 @@ columns:
 -- Exact: sums of whole numbers over a balanced design, never a mean. With N combinations of which each option of the
 -- reading has N/L, the main effect is L Σ(sum of an option)² - (sum)² and what the others explain together is
 -- (N/L) Σ(sum over the options)² - (sum)²; the total effect is what they leave of N Σ y² - (sum)².
-WITH measured AS (
+WITH setting AS (
+    -- By numbers: over every combination of every town, texts would be what takes the time.
+    SELECT
+        scenario,
+        interpretation,
+        options,
+        dense_rank() OVER (ORDER BY interpretation, setting) AS setting_no,
+        dense_rank() OVER (ORDER BY interpretation, others) AS others_no
+    FROM reading_setting
+),
+
+measured AS (
     SELECT
         scored.scenario,
         scored.year,
         scored.town_id,
-        cast(scored.total_low * 100 AS HUGEINT) AS points,
-        cast(scored.grade IS NOT DISTINCT FROM published.grade AS HUGEINT) AS is_same
+        cast(scored.total_low * 100 AS BIGINT) AS points,
+        cast(scored.grade IS NOT DISTINCT FROM published.grade AS BIGINT) AS is_same
     FROM reading_scored_town AS scored
     INNER JOIN scored_town AS published
         ON scored.year = published.year AND scored.town_id = published.town_id AND published.scenario = 'in_force'
@@ -47,29 +58,29 @@ by_option AS (
     SELECT
         measured.year,
         measured.town_id,
-        setting.interpretation,
-        setting.setting,
+        setting.setting_no,
+        any_value(setting.interpretation) AS interpretation,
         any_value(setting.options) AS options,
         sum(measured.points) AS points,
         sum(measured.is_same) AS is_same
     FROM measured
-    INNER JOIN reading_setting AS setting
+    INNER JOIN setting
         ON measured.scenario = setting.scenario
-    GROUP BY measured.year, measured.town_id, setting.interpretation, setting.setting
+    GROUP BY measured.year, measured.town_id, setting.setting_no
 ),
 
 by_others AS (
     SELECT
         measured.year,
         measured.town_id,
-        setting.interpretation,
-        setting.others,
+        setting.others_no,
+        any_value(setting.interpretation) AS interpretation,
         sum(measured.points) AS points,
         sum(measured.is_same) AS is_same
     FROM measured
-    INNER JOIN reading_setting AS setting
+    INNER JOIN setting
         ON measured.scenario = setting.scenario
-    GROUP BY measured.year, measured.town_id, setting.interpretation, setting.others
+    GROUP BY measured.year, measured.town_id, setting.others_no
 ),
 
 own AS (

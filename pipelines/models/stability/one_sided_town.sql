@@ -41,16 +41,18 @@ shared_total AS (
 ),
 
 above AS (
+    -- Counted once for every total there is: far fewer than there are ways.
     SELECT
-        graded.year,
-        graded.town_id,
-        graded.cause,
-        graded.way,
+        reached.year,
+        reached.total_high,
         sum(shared_total.towns) AS towns
-    FROM graded
+    FROM (SELECT DISTINCT
+        year,
+        total_high
+    FROM graded) AS reached
     INNER JOIN shared_total
-        ON graded.year = shared_total.year AND graded.total_high < shared_total.total
-    GROUP BY graded.year, graded.town_id, graded.cause, graded.way
+        ON reached.year = shared_total.year AND reached.total_high < shared_total.total
+    GROUP BY reached.year, reached.total_high
 )
 
 SELECT
@@ -73,11 +75,7 @@ FROM graded
 INNER JOIN scored_town AS own
     ON graded.year = own.year AND graded.town_id = own.town_id AND own.scenario = 'in_force'
 LEFT JOIN above
-    ON
-        graded.year = above.year
-        AND graded.town_id = above.town_id
-        AND graded.cause = above.cause
-        AND graded.way = above.way
+    ON graded.year = above.year AND graded.total_high = above.total_high
 UNION ALL
 SELECT
     own.year,

@@ -49,21 +49,54 @@ part AS (
     ) AS profile
         ON scored.scenario = profile.choice AND scored.item = profile.item
     GROUP BY ALL
+),
+
+-- By numbers: over every combination of every town, texts would be what takes the time.
+cell AS (
+    SELECT
+        scenario,
+        row_number() OVER (ORDER BY scenario) AS cell_no
+    FROM reading_cell
+),
+
+follows AS (
+    SELECT
+        cell.cell_no,
+        profile.profile_no
+    FROM shared
+    INNER JOIN cell
+        ON shared.scenario = cell.scenario
+    INNER JOIN profile
+        ON shared.choice = profile.choice AND list_sort(shared.items) = profile.items
+),
+
+summed AS (
+    SELECT
+        follows.cell_no,
+        part.year,
+        part.town_id,
+        part.kind,
+        part.item,
+        CASE WHEN bool_or(part.is_missing) THEN 'missing' ELSE 'scored' END AS status,
+        bool_and(part.is_met) AS is_met,
+        cast(sum(part.points_low) AS DECIMAL(9, 2)) AS points_low,
+        cast(sum(part.points_high) AS DECIMAL(9, 2)) AS points_high
+    FROM follows
+    INNER JOIN part
+        ON follows.profile_no = part.profile_no
+    GROUP BY ALL
 )
 
 SELECT
-    shared.scenario,
-    part.year,
-    part.town_id,
-    part.kind,
-    part.item,
-    CASE WHEN bool_or(part.is_missing) THEN 'missing' ELSE 'scored' END AS status,
-    bool_and(part.is_met) AS is_met,
-    cast(sum(part.points_low) AS DECIMAL(9, 2)) AS points_low,
-    cast(sum(part.points_high) AS DECIMAL(9, 2)) AS points_high
-FROM shared
-INNER JOIN profile
-    ON shared.choice = profile.choice AND list_sort(shared.items) = profile.items
-INNER JOIN part
-    ON profile.profile_no = part.profile_no
-GROUP BY ALL
+    cell.scenario,
+    summed.year,
+    summed.town_id,
+    summed.kind,
+    summed.item,
+    summed.status,
+    summed.is_met,
+    summed.points_low,
+    summed.points_high
+FROM summed
+INNER JOIN cell
+    ON summed.cell_no = cell.cell_no
