@@ -98,15 +98,6 @@ def _add_fractions(call: exp.Anonymous) -> None:
         call.replace(exp.Anonymous(this="aggregate", expressions=[fractions, nothing, add]))
 
 
-def _left_to_duckdb(models: Sequence[transform.Model]) -> set[str]:
-    """Names of the models that stay: draws by DuckDB's own hashes, on tables of towns, and all that rests on them."""
-    left: set[str] = set()
-    for model in models:
-        if model.layer == "stability" or model.needs & left:
-            left.add(model.name)
-    return left
-
-
 class Spark:
     """Runs models on Spark for a warehouse; made by ``connect``."""
 
@@ -124,7 +115,8 @@ class Spark:
         """
         every = list(transform.load_models().values())
         indicators = [model for model in every if model.layer == "indicators"]
-        left = _left_to_duckdb(every)
+        # The analysis rests on tables of towns, and part of it on DuckDB's own hashes: it stays where it is.
+        left = transform.analysis()
         there = [model for model in models if model.name not in left]
         readers = Counter(need for model in every for need in model.needs)
         needed = {need for model in every if model.name in left for need in model.needs}

@@ -157,7 +157,7 @@ def differences(ours: duckdb.DuckDBPyConnection, theirs: duckdb.DuckDBPyConnecti
 
 
 @needs_java
-@pytest.mark.long
+@pytest.mark.spark
 def test_a_cluster_publishes_the_same_bytes(
     committed_run: tuple[flow.Settings, flow.Outcome], cluster: Cluster, tmp_path: Path
 ) -> None:
@@ -187,7 +187,7 @@ SCORED = ("scored_term", "scored_item", "town_score", "item_score", "term_score"
 
 
 @needs_java
-@pytest.mark.long
+@pytest.mark.spark
 def test_losing_a_worker_on_the_way_changes_no_cell_of_another_city_s_scores(
     committed_run: tuple[flow.Settings, flow.Outcome], cluster: Cluster, tmp_path: Path
 ) -> None:
@@ -213,7 +213,7 @@ def test_losing_a_worker_on_the_way_changes_no_cell_of_another_city_s_scores(
 
 
 @needs_java
-@pytest.mark.long
+@pytest.mark.spark
 def test_losing_every_worker_is_told_and_nothing_is_published(
     cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -242,7 +242,7 @@ def test_losing_every_worker_is_told_and_nothing_is_published(
 
 
 @needs_java
-@pytest.mark.long
+@pytest.mark.spark
 @pytest.mark.usefixtures("cluster")
 def test_a_master_that_is_not_there_is_told(tmp_path: Path) -> None:
     connection = duckdb.connect()
