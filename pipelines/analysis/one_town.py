@@ -47,12 +47,11 @@ def town_to_show(marts: Marts, town: str, year: int) -> str:
     """The identifier of ``town``; of the one nearest below a better grade where ``town`` is empty."""
     if town:
         return marts.town_id(town, year)
-    rows = marts.rows(
-        "SELECT town_id, total FROM town_score WHERE year = ? AND total IS NOT NULL ORDER BY town_id", [year]
-    )
-    gaps = [(gap.points, row["town_id"]) for row in rows if (gap := _gap(marts, row["total"]))]
+    rows = marts.rows("SELECT town_id, total FROM town_score WHERE year = ? ORDER BY total IS NULL, town_id", [year])
+    final = [row for row in rows if row["total"] is not None]
+    gaps = [(gap.points, row["town_id"]) for row in final if (gap := _gap(marts, row["total"]))]
     if not rows:
-        raise KaoheError(Exit.USAGE, f"{year}: 没有终评的镇街 no town is final")
+        raise KaoheError(Exit.USAGE, f"{year}: 未考核 not assessed")
     return min(gaps)[1] if gaps else str(rows[0]["town_id"])
 
 
