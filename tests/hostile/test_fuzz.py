@@ -24,7 +24,7 @@ from pipelines.ingest import ingest
 from pipelines.ingest.sheets import UnreadableError
 from pipelines.ingest.workbook_process import WorkbookProcess
 
-pytestmark = pytest.mark.soak
+pytestmark = pytest.mark.long
 
 DRAWN = settings(
     derandomize=True, deadline=None, database=None, print_blob=False,

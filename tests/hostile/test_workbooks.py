@@ -242,7 +242,7 @@ def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path: Path, monkeypatch: py
             list(sheet.rows)
 
 
-@pytest.mark.soak
+@pytest.mark.long
 def test_a_real_bomb_and_a_sheet_of_a_million_empty_rows_are_bounded(office: Office, clean: Office) -> None:
     office.file("2013/staffing-bomb.xlsx").write_bytes(swollen(PLAIN, SHEET, 3000))
     begun = time.monotonic()
