@@ -72,11 +72,11 @@ lab: $(INSTALLED) ## 打开笔记本 open the notebooks
 
 lock: ## 更新锁定文件 resolve the dependencies anew (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-		--no-emit-index-url --extra desk --extra develop pyproject.toml -o requirements.lock
+		--extra desk --extra develop pyproject.toml -o requirements.lock
 	$(PYTHON) -c 'import tomllib; extras = tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]; \
 		print(*extras["spark"], *extras["benchmark"], sep="\n")' | \
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-		--no-emit-index-url --constraint requirements.lock - -o requirements-scale.lock
+		--constraint requirements.lock - -o requirements-scale.lock
 
 clean: ## 删除运行产物 remove what runs leave behind
 	rm -rf data/warehouse.duckdb* data/marts.lock data/marts.run.json data/marts/.publications data/marts/current \
