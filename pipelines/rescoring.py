@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from pipelines import rubric, transform
 from pipelines.errors import Exit, KaoheError
+from pipelines.sql_text import identifier, literal
 
 if TYPE_CHECKING:
     import duckdb
@@ -163,8 +164,7 @@ def _attach(connection: duckdb.DuckDBPyConnection, publication: Path, schema: st
     """Make every mart of ``publication`` (its folder) a view in ``schema``."""
     connection.execute(f"CREATE SCHEMA {schema}")
     for path in sorted(publication.glob("*.parquet")):
-        quoted = str(path).replace("'", "''")
-        connection.execute(f"CREATE VIEW {schema}.\"{path.stem}\" AS FROM read_parquet('{quoted}')")
+        connection.execute(f"CREATE VIEW {schema}.{identifier(path.stem)} AS FROM read_parquet({literal(path)})")
 
 
 def _compare_rules(connection: duckdb.DuckDBPyConnection, schema: str) -> None:

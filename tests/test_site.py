@@ -16,6 +16,7 @@ import pytest
 
 from pipelines import run as flow
 from pipelines.publish.site import Band, gap_to_next, page_name, write_site
+from pipelines.sql_text import literal
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
@@ -284,23 +285,23 @@ def test_a_pair_of_years_agrees_with_the_mart(site: Path, page: Any, committed_r
 @with_browser
 def test_a_hostile_name_shows_as_text(committed_run: Run, tmp_path: Path, page: Any) -> None:
     settings, _ = committed_run
-    quoted = HOSTILE.replace("'", "''")
-    renamed = f"SELECT * REPLACE (CASE WHEN town_id = 'YL-03' THEN '{quoted}' ELSE town_name END AS town_name"
+    quoted = literal(HOSTILE)
+    renamed = f"SELECT * REPLACE (CASE WHEN town_id = 'YL-03' THEN {quoted} ELSE town_name END AS town_name"
     marts = _changed_marts(
         settings.marts,
         tmp_path / "marts",
         {
-            "town_score": f"{renamed}, CASE WHEN town_id = 'YL-03' THEN '{quoted}' ELSE district END AS district, "
-            f"CASE WHEN town_id = 'YL-03' THEN '{quoted}' ELSE managed_by END AS managed_by) FROM this",
+            "town_score": f"{renamed}, CASE WHEN town_id = 'YL-03' THEN {quoted} ELSE district END AS district, "
+            f"CASE WHEN town_id = 'YL-03' THEN {quoted} ELSE managed_by END AS managed_by) FROM this",
             "year_over_year": f"{renamed}) FROM this",
-            "item_score": f"SELECT * REPLACE ('{quoted}' AS explanation_zh) FROM this",
-            "term_score": f"SELECT * REPLACE ('{quoted}' AS source_sheet) FROM this",
-            "delivery": f"SELECT * REPLACE ('{quoted}' AS source_sheet, '{quoted}' AS ignored_reasons) FROM this",
+            "item_score": f"SELECT * REPLACE ({quoted} AS explanation_zh) FROM this",
+            "term_score": f"SELECT * REPLACE ({quoted} AS source_sheet) FROM this",
+            "delivery": f"SELECT * REPLACE ({quoted} AS source_sheet, {quoted} AS ignored_reasons) FROM this",
             "quarantined_row": (
-                f"SELECT '{quoted}' AS source_file, '{quoted}' AS source_sheet, 3::BIGINT AS source_row, "
-                f"'type' AS rule, 'town' AS field, '{quoted}' AS header, 'A3' AS cell, '{quoted}' AS value, "
-                f"'staffing' AS source, 2014 AS year, NULL AS town_id, '{quoted}' AS message_zh, "
-                f"'wrong' AS message_en, '{quoted}' AS remedy_zh, 'mend it' AS remedy_en"
+                f"SELECT {quoted} AS source_file, {quoted} AS source_sheet, 3::BIGINT AS source_row, "
+                f"'type' AS rule, 'town' AS field, {quoted} AS header, 'A3' AS cell, {quoted} AS value, "
+                f"'staffing' AS source, 2014 AS year, NULL AS town_id, {quoted} AS message_zh, "
+                f"'wrong' AS message_en, {quoted} AS remedy_zh, 'mend it' AS remedy_en"
             ),
         },
     )

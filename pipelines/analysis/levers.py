@@ -21,6 +21,7 @@ from pipelines.analysis.marts import Marts
 from pipelines.errors import Exit, KaoheError
 from pipelines.labels import Language, label
 from pipelines.plain_yaml import load_yaml
+from pipelines.sql_text import literal
 
 if TYPE_CHECKING:
     import duckdb
@@ -88,7 +89,7 @@ def levers(marts: Marts, rubrics: Path, town: str, year: int, limits: Mapping[st
     known = {row["indicator"] for row in _rows(connection, "FROM rubric_indicator")}
     if unknown := sorted(set(limits) - known):
         raise KaoheError(Exit.USAGE, f"没有指标 no such indicator: {', '.join(unknown)}")
-    where = "year = {} AND town_id = '{}'".format(year, town_id.replace("'", "''"))
+    where = f"year = {year} AND town_id = {literal(town_id)}"
     rescoring.find_levers(connection, f"SELECT year, town_id, TRUE AS every_level FROM town_year WHERE {where}")
     found = _rows(connection, "FROM lever ORDER BY indicator, lever_no")
     choices = _choices(connection, found, limits, year, town_id)

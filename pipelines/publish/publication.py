@@ -25,6 +25,7 @@ from pipelines.publish import chain
 from pipelines.publish.chain import CURRENT, JOURNAL, MANIFEST, STORE, Publication, sha256
 from pipelines.publish.received import keep_received
 from pipelines.publish.suppression import shared
+from pipelines.sql_text import literal
 from pipelines.transform import Model, describe, tables
 
 if TYPE_CHECKING:
@@ -198,13 +199,13 @@ def _write_mart(connection: duckdb.DuckDBPyConnection, model: Model, folder: Pat
     columns = [row[:2] for row in connection.execute(f"DESCRIBE {model.name}").fetchall()]
     order = ", ".join(model.key)
     parquet, csv = folder / f"{model.name}.parquet", folder / f"{model.name}.csv"
-    connection.execute(f"COPY (FROM ({shared(model)}) ORDER BY {order}) TO '{_quoted(parquet)}' (FORMAT parquet)")
+    connection.execute(f"COPY (FROM ({shared(model)}) ORDER BY {order}) TO {literal(parquet)} (FORMAT parquet)")
     # A byte order mark in front of the first header is how Excel knows a CSV file for UTF-8.
     marked = ", ".join(
         f'{_inert(name, kind)} AS "{_MARK if at == 0 else ""}{name}"' for at, (name, kind) in enumerate(columns)
     )
     connection.execute(
-        f"COPY (SELECT {marked} FROM read_parquet('{_quoted(parquet)}')) TO '{_quoted(csv)}' (FORMAT csv, HEADER)"
+        f"COPY (SELECT {marked} FROM read_parquet({literal(parquet)})) TO {literal(csv)} (FORMAT csv, HEADER)"
     )
     return _count(connection, f"SELECT count(*) FROM {model.name}")
 
@@ -403,7 +404,3 @@ def _flush(path: Path) -> None:
 
 def _count(connection: duckdb.DuckDBPyConnection, query: str) -> int:
     return int(connection.execute(query).fetchall()[0][0])
-
-
-def _quoted(path: Path) -> str:
-    return str(path).replace("'", "''")

@@ -14,8 +14,9 @@ from typing import Literal
 from pipelines import transform
 from pipelines.contracts import Contract, ContractField, NotAbove, StatedRate
 from pipelines.ingest.identity import REFUSALS
-from pipelines.ingest.values import ascii_text, is_unparsed, quoted, town_key, unread_bit
+from pipelines.ingest.values import ascii_text, is_unparsed, town_key, unread_bit
 from pipelines.plain_yaml import load_yaml
+from pipelines.sql_text import literal
 
 FOLDER = Path(__file__).with_name("checks")
 
@@ -124,7 +125,7 @@ def _cell_checks(contract: Contract, field: ContractField) -> Iterator[Check]:
     if limits.enum:
         yield _row_check(
             contract, "set", field.name, "critical",
-            f'"{field.name}" NOT IN ({", ".join(map(quoted, limits.enum))})',
+            f'"{field.name}" NOT IN ({", ".join(map(literal, limits.enum))})',
             f"{title}不在规定范围", f"{field.name} is none of its values",
             f"只能填：{'、'.join(limits.enum)}", f"one of {', '.join(limits.enum)}",
         )  # fmt: skip
@@ -136,9 +137,9 @@ def _identity(contract: Contract, field: ContractField) -> Check:
 
     def told(start: str, at: int) -> str:
         cases = " ".join(
-            f"WHEN ends_with({column}, ' {key}') THEN {quoted(start + words[at])}" for key, words in REFUSALS.items()
+            f"WHEN ends_with({column}, ' {key}') THEN {literal(start + words[at])}" for key, words in REFUSALS.items()
         )
-        return f"CASE {cases} ELSE {quoted(start + REFUSALS['form'][at])} END"
+        return f"CASE {cases} ELSE {literal(start + REFUSALS['form'][at])} END"
 
     query = f"""
         SELECT source_file, source_sheet, source_row,
@@ -228,7 +229,7 @@ def _unique(contract: Contract) -> Check:
             SELECT *, CASE WHEN first_one = place THEN last_one ELSE first_one END AS other FROM alike
         )
         SELECT source_file, source_sheet, source_row, value,
-            {quoted(f"同一{titles}有 ")} || rows_alike || ' 行，另见 '
+            {literal(f"同一{titles}有 ")} || rows_alike || ' 行，另见 '
                 || concat_ws(' ', other.file, nullif(other.sheet, '')) || ' 第 ' || other.row || ' 行' AS message_zh,
             rows_alike || ' rows for the same {", ".join(contract.primary_key)}; see also '
                 || concat_ws(' ', other.file, nullif(other.sheet, '')) || ' row ' || other.row AS message_en
@@ -354,7 +355,7 @@ def _known_item(contract: Contract, field: str) -> Check:
 def _not_above(contract: Contract, rule: NotAbove) -> Check:
     field, limit = contract.field(rule.field), contract.field(rule.limit)
     told = f""",
-        {quoted(f"「{field.title}」")} || "{field.name}" || {quoted(f" 大于「{limit.title}」")} || "{limit.name}"
+        {literal(f"「{field.title}」")} || "{field.name}" || {literal(f" 大于「{limit.title}」")} || "{limit.name}"
             AS message_zh,
         '{field.name} ' || "{field.name}" || ' is above {limit.name} ' || "{limit.name}" AS message_en"""
     return _row_check(
@@ -430,7 +431,7 @@ def _expected(contract: Contract) -> Check:
     columns = ["town_id" if name == contract.town_field else f'"{name}"' for name in contract.coverage]
     for name in contract.coverage:
         if name != contract.town_field:
-            values = [quoted(value) for value in contract.field(name).constraints.enum] or map(str, range(1, 13))
+            values = [literal(value) for value in contract.field(name).constraints.enum] or map(str, range(1, 13))
             sets.append(f'CROSS JOIN (SELECT unnest([{", ".join(values)}]) AS "{name}")')
             is_month = contract.field(name).unit == "month"
             told.append(f"\"{name}\" || ' 月'" if is_month else f'"{name}"')
