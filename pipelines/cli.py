@@ -20,6 +20,7 @@ import typer
 from pipelines import interruption
 from pipelines.errors import Exit, KaoheError, Problem
 from pipelines.labels import Language, label
+from pipelines.lineage import Lineage
 from pipelines.masking import lines, masked, one_line
 from pipelines.unattended import Attendance, note
 
@@ -86,6 +87,9 @@ def run(
     on_failure: Annotated[
         str, typer.Option(envvar="KAOHE_ON_FAILURE", help="其他退出码时执行的命令 command to call after any other.")
     ] = "",
+    lineage: Annotated[
+        Path | None, typer.Option(envvar="KAOHE_LINEAGE", help="OpenLineage 事件文件 file for OpenLineage events.")
+    ] = None,
     lang: Lang = "zh",
     as_json: AsJson = False,
 ) -> int:
@@ -93,7 +97,7 @@ def run(
     from pipelines import run as flow
 
     attendance = context.ensure_object(Attendance)
-    attendance.begin(marts, log, on_success, on_failure)
+    attendance.begin(marts, log, on_success, on_failure, Lineage(lineage, raw, marts) if lineage else None)
     settings = flow.Settings(
         raw,
         marts,

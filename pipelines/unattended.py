@@ -16,6 +16,7 @@ from pathlib import Path
 from pipelines import interruption
 from pipelines.errors import Exit
 from pipelines.labels import Language, label
+from pipelines.lineage import Lineage
 from pipelines.masking import one_line
 
 #: A log takes so many bytes, and so many earlier ones are kept.
@@ -44,10 +45,13 @@ class Attendance:
     log: _Log | None = None
     on_success: str = ""
     on_failure: str = ""
+    lineage: Lineage | None = None
     is_new: bool = False
 
-    def begin(self, marts: Path, log: Path | None, on_success: str, on_failure: str) -> None:
-        """Keep a log from here on, and remember what to call. OSError where the log cannot be written."""
+    def begin(
+        self, marts: Path, log: Path | None, on_success: str, on_failure: str, lineage: Lineage | None = None
+    ) -> None:
+        """Keep a log from here on, and remember what to call. OSError where log or lineage cannot be written."""
         self.marts, self.on_success, self.on_failure = marts.absolute(), on_success, on_failure
         if log:
             log.parent.mkdir(parents=True, exist_ok=True)
@@ -55,16 +59,27 @@ class Attendance:
             _log.addHandler(self.log)
             _log.setLevel(logging.INFO)
             note(one_line(f"kaohe run {self.marts}"))
+        if lineage:
+            lineage.started()
+            self.lineage = lineage
 
     def end(self, code: Exit | int, lang: Language, tell: Callable[[str], None]) -> None:
         """Enter the exit code in the log and call the command for it. What fails here is told and changes nothing."""
+        from pipelines.publish.publication import read_manifest
+
         if self.marts is None:
             return
+        manifest = read_manifest(self.marts) or {}
+        if self.lineage:
+            try:
+                self.lineage.ended(code, manifest, self.is_new)
+            except OSError as error:
+                tell(f"kaohe: {label('lineage_failed', lang).format(told=error)}")
         note(label("log_ended", lang).format(code=int(code)))
         if command := self.on_success if code == Exit.DONE else self.on_failure:
             with contextlib.suppress(KeyboardInterrupt):
                 interruption.last_call()
-            if wrong := _call(command, self._environment(self.marts, code)):
+            if wrong := _call(command, self._environment(self.marts, code, str(manifest.get("run_id", "")))):
                 tell(f"kaohe: {label('hook_failed', lang).format(told=wrong)}")
         if self.log:
             _log.removeHandler(self.log)
@@ -72,18 +87,17 @@ class Attendance:
             with contextlib.suppress(OSError):
                 self.log.close()
 
-    def _environment(self, marts: Path, code: Exit | int) -> dict[str, str]:
+    def _environment(self, marts: Path, code: Exit | int, run_id: str) -> dict[str, str]:
         """What the command is told. It is no part of the command's text, so nothing in it can be one."""
-        from pipelines.publish.publication import read_manifest
-
         # A command that runs kaohe itself is not called by that run again.
         ours = {name: value for name, value in os.environ.items() if not name.startswith("KAOHE_ON_")}
         return ours | {
             "KAOHE_EXIT_CODE": str(int(code)),
-            "KAOHE_RUN_ID": str((read_manifest(marts) or {}).get("run_id", "")),
+            "KAOHE_RUN_ID": run_id,
             "KAOHE_IS_NEW": str(int(self.is_new)),
             "KAOHE_MARTS": str(marts),
             "KAOHE_LOG": self.log.baseFilename if self.log else "",
+            "KAOHE_LINEAGE": str(self.lineage.file.absolute() if self.lineage else ""),
         }
 
 

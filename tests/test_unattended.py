@@ -12,11 +12,13 @@ import sys
 import time
 from pathlib import Path
 
+import jsonschema
 import pytest
 
 from conftest import ROOT
 from pipelines import cli, unattended
 from pipelines import run as flow
+from pipelines.demo import write_demo
 from pipelines.errors import Exit
 
 Run = tuple[flow.Settings, flow.Outcome]
@@ -174,6 +176,105 @@ def test_a_log_that_cannot_be_opened_ends_the_run_and_a_full_one_does_not(
     assert cli._run_command([*refused(tmp_path), "--log", "/dev/full"]) == Exit.REJECTED
     said = capfd.readouterr().err
     assert "Traceback" not in said and "Logging error" not in said
+
+
+FACETS = {
+    "type": "object",
+    "additionalProperties": {
+        "type": "object",
+        "required": ["_producer", "_schemaURL"],
+        "properties": {
+            "_producer": {"format": "uri"},
+            "_schemaURL": {"pattern": r"^https://openlineage\.io/spec/facets/\d+-\d+-\d+/(\w+)\.json#/\$defs/\1$"},
+        },
+    },
+}
+DATASETS = {
+    "type": "array",
+    "items": {
+        "type": "object",
+        "required": ["namespace", "name"],
+        "properties": {"namespace": {"const": "file"}, "name": {"pattern": "^/"}, "facets": FACETS},
+        "additionalProperties": False,
+    },
+}
+#: What OpenLineage 2-0-2 asks of an event of a run, and where it leaves a choice, what is chosen here.
+RUN_EVENT = {
+    "type": "object",
+    "required": ["eventType", "eventTime", "run", "job", "producer", "schemaURL"],
+    "properties": {
+        "eventType": {"enum": ["START", "COMPLETE", "ABORT", "FAIL"]},
+        "eventTime": {"pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00$"},
+        "run": {
+            "required": ["runId"],
+            "properties": {"runId": {"pattern": "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"}, "facets": FACETS},
+            "additionalProperties": False,
+        },
+        "job": {"const": {"namespace": "kaohe", "name": "run"}},
+        "inputs": DATASETS,
+        "outputs": DATASETS,
+        "producer": {"pattern": r"^urn:kaohe:\S+$"},
+        "schemaURL": {"const": "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunEvent"},
+    },
+    "additionalProperties": False,
+}
+
+
+def events(path: Path) -> list[dict[str, object]]:
+    """The events in a file, each of which is what OpenLineage asks for."""
+    found = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    for event in found:
+        jsonschema.validate(event, RUN_EVENT)
+    return found
+
+
+@pytest.mark.long
+def test_lineage_names_what_went_in_and_what_came_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    write_demo(tmp_path / "raw", 2013, (2013,), 3, lambda _: None)
+    where = {"--raw": tmp_path / "raw", "--marts": tmp_path / "marts", "--warehouse": tmp_path / "warehouse.duckdb"}
+    call = ["run", *(str(part) for pair in where.items() for part in pair), "--lineage", str(tmp_path / "events.jsonl")]
+    well, told = teller(tmp_path, "well")
+    assert cli._run_command([*call, "--on-success", well]) == Exit.DONE
+    assert json.loads(told.read_text(encoding="utf-8"))["KAOHE_IS_NEW"] == "1"
+    assert cli._run_command(call) == Exit.DONE
+    (tmp_path / "raw" / "2013" / "no-source.csv").touch()
+    assert cli._run_command(call) == Exit.REJECTED
+    begun, ended, *unchanged, begun_badly, failed = events(tmp_path / "events.jsonl")
+    manifest = json.loads((tmp_path / "marts" / "manifest.json").read_text(encoding="utf-8"))
+
+    def stated(datasets: object) -> dict[str, str | None]:
+        versions = {each["name"]: each["facets"].get("version", {}) for each in datasets}  # type: ignore[attr-defined]
+        return {str(Path(name).relative_to(tmp_path)): facet.get("datasetVersion") for name, facet in versions.items()}
+
+    received = {f"raw/{name}": digest for name, digest in manifest["inputs"]["deliveries"].items()}
+    marts = {f"marts/{name}": file["sha256"] for name, file in manifest["files"].items()}
+    assert (begun["eventType"], stated(begun["inputs"])) == ("START", dict.fromkeys(received))
+    assert (ended["eventType"], stated(ended["inputs"])) == ("COMPLETE", received)
+    assert len(stated(ended["outputs"])) == len(manifest["rows"]) > 20
+    assert stated(ended["outputs"]).items() <= marts.items()
+    assert [(event["eventType"], event["outputs"]) for event in unchanged] == [("START", []), ("COMPLETE", [])]
+    assert stated(begun_badly["inputs"]).keys() - received == {"raw/2013/no-source.csv"}
+    assert failed["eventType"] == "FAIL"
+    assert failed["run"]["facets"]["errorMessage"]["message"] == "exit code 3"  # type: ignore[index]
+    runs = [event["run"]["runId"] for event in (begun, ended, *unchanged, begun_badly, failed)]  # type: ignore[index]
+    assert runs[0::2] == runs[1::2] and len(set(runs)) == 3
+
+
+def test_lineage_that_cannot_be_written_at_the_end_changes_nothing(
+    committed_run: Run, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    file = tmp_path / "events.jsonl"
+
+    def unwritable(*_: object) -> flow.Outcome:
+        file.unlink()
+        file.mkdir()
+        return committed_run[1]
+
+    monkeypatch.setattr(flow, "run", unwritable)
+    assert cli._run_command([*published(committed_run), "--lineage", str(file)]) == Exit.DONE
+    assert "血缘记录未能写入" in capfd.readouterr().err
 
 
 def test_what_the_documents_name_is_there() -> None:
