@@ -20,7 +20,9 @@ import typer
 from pipelines import interruption
 from pipelines.errors import Exit, KaoheError, Problem
 from pipelines.labels import Language, label
+from pipelines.lineage import Lineage
 from pipelines.masking import lines, masked, one_line
+from pipelines.unattended import Attendance, note
 
 if TYPE_CHECKING:
     from pipelines.run import Outcome
@@ -55,6 +57,7 @@ CORRECTIONS = Path("data/corrections.yml")
 
 @app.command()
 def run(
+    context: typer.Context,
     raw: Raw = RAW,
     marts: Marts = MARTS,
     warehouse: Warehouse = WAREHOUSE,
@@ -75,12 +78,26 @@ def run(
         str, typer.Option(envvar="KAOHE_SPARK_MASTER", help="local[2], spark://主机 host:7077.")
     ] = "local[2]",
     key: Key = None,
+    log: Annotated[
+        Path | None, typer.Option(envvar="KAOHE_LOG", help="日志文件，自动轮换 log file, rotated by itself.")
+    ] = None,
+    on_success: Annotated[
+        str, typer.Option(envvar="KAOHE_ON_SUCCESS", help="退出码为 0 时执行的命令 command to call after exit code 0.")
+    ] = "",
+    on_failure: Annotated[
+        str, typer.Option(envvar="KAOHE_ON_FAILURE", help="其他退出码时执行的命令 command to call after any other.")
+    ] = "",
+    lineage: Annotated[
+        Path | None, typer.Option(envvar="KAOHE_LINEAGE", help="OpenLineage 事件文件 file for OpenLineage events.")
+    ] = None,
     lang: Lang = "zh",
     as_json: AsJson = False,
 ) -> int:
     """读取、检查、计分并发布 load, check, score and publish."""
     from pipelines import run as flow
 
+    attendance = context.ensure_object(Attendance)
+    attendance.begin(marts, log, on_success, on_failure, Lineage(lineage, raw, marts) if lineage else None)
     settings = flow.Settings(
         raw,
         marts,
@@ -95,6 +112,7 @@ def run(
         _declared(corrections),
     )
     outcome = flow.run(settings, _Progress(lang))
+    attendance.is_new = outcome.is_new
     if as_json:
         _say(_as_json(outcome.manifest))
     else:
@@ -482,8 +500,16 @@ def _run_command(arguments: list[str]) -> int:
     debug = "--debug" in arguments
     arguments = [argument for argument in arguments if argument != "--debug"]
     lang: Language = "en" if "--lang=en" in arguments or "--lang en" in " ".join(arguments) else "zh"
+    attendance = Attendance()
+    code = _outcome(arguments, lang, debug, attendance)
+    attendance.end(code, lang, _tell)
+    return code
+
+
+def _outcome(arguments: list[str], lang: Language, debug: bool, attendance: Attendance) -> int:
+    """The exit code a command comes to, once everything it has to say is told."""
     try:
-        code = int(app(arguments, standalone_mode=False) or 0)
+        code = int(app(arguments, standalone_mode=False, obj=attendance) or 0)
         # The command line library turns the interrupt into its code and says nothing.
         return _interrupted(lang) if code == Exit.INTERRUPTED else code
     except (typer.Abort, KeyboardInterrupt):
@@ -509,7 +535,7 @@ def _run_command(arguments: list[str]) -> int:
 def _interrupted(lang: Language) -> int:
     with contextlib.suppress(KeyboardInterrupt):
         interruption.last_call()
-    typer.echo(f"kaohe: {label('interrupted', lang)}", err=True)
+    _tell(f"kaohe: {label('interrupted', lang)}")
     return Exit.INTERRUPTED
 
 
@@ -568,7 +594,7 @@ class _Progress:
         elif not detail:
             self._clear()
             elapsed = time.monotonic() - self._begun
-            typer.echo(f"[{elapsed:5.1f} s] {label(f'step_{step}', self._lang)}", err=True)
+            _tell(f"[{elapsed:5.1f} s] {label(f'step_{step}', self._lang)}")
         elif self._is_terminal:
             self._clear()
             typer.echo(f"          {one_line(detail)[:60]}", err=True, nl=False)
@@ -655,5 +681,6 @@ def _say(result: str) -> None:
 
 
 def _tell(line: str) -> None:
-    """Put one line on stderr, whatever the texts in it hold."""
+    """Put one line on stderr and in the log, whatever the texts in it hold."""
     typer.echo(one_line(line), err=True)
+    note(one_line(line))
