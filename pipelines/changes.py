@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipelines.labels import Language, label
+from pipelines.labels import Language, both, label
 from pipelines.places import place
 from pipelines.publish.chain import CURRENT, STORE
 from pipelines.publish.publication import read_manifest
@@ -53,7 +53,7 @@ def superseded(marts: Path, deliveries: Mapping[str, str]) -> list[_Row]:
 
 def superseded_in_words(old: _Row) -> str:
     """One entry of ``superseded`` as a sentence, in both languages."""
-    return f"{label('changes_superseded', 'zh')} / {label('changes_superseded', 'en')}".format(**old)
+    return both("changes_superseded", " / ", **old)
 
 
 def _history(marts: Path) -> list[_Row]:

@@ -19,7 +19,7 @@ import typer
 
 from pipelines import interruption
 from pipelines.errors import Exit, KaoheError, Problem
-from pipelines.labels import Language, label
+from pipelines.labels import Language, both, label
 from pipelines.lineage import Lineage
 from pipelines.masking import lines, masked, one_line
 from pipelines.unattended import Attendance, note
@@ -544,7 +544,7 @@ def _known(error: Exception) -> KaoheError:
     if isinstance(error, KaoheError):
         return error
     if cause := _environment(error):
-        told = f"{label(cause, 'zh')} {label(cause, 'en')} ({' '.join(str(error).split())})"
+        told = f"{both(cause)} ({' '.join(str(error).split())})"
         return KaoheError(Exit.ENVIRONMENT, told)
     told = f"an internal fault ({type(error).__name__}: {error}); run again with --debug to see where"
     return KaoheError(Exit.INTERNAL, told)

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pipelines.analysis.marts import Marts
 from pipelines.errors import Exit, KaoheError
-from pipelines.labels import Language, label
+from pipelines.labels import Language, both, label
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -142,7 +142,7 @@ def open_chart(
 def footer(marts: Marts) -> str:
     """What a figure rests on: whether its data are synthetic, the edition, the run."""
     said = f"{label('desk_edition', 'zh')} edition {marts.manifest['edition']} · run {marts.manifest['run_id']}"
-    return f"{label('desk_synthetic', 'zh')} {label('desk_synthetic', 'en')} · {said}" if marts.is_synthetic else said
+    return f"{both('desk_synthetic')} · {said}" if marts.is_synthetic else said
 
 
 @cache

@@ -17,7 +17,7 @@ from pipelines.analysis.charts import (
 )
 from pipelines.analysis.marts import Marts
 from pipelines.errors import Exit, KaoheError
-from pipelines.labels import Language, label
+from pipelines.labels import Language, both, label
 
 if TYPE_CHECKING:
     import pandas
@@ -38,7 +38,7 @@ def stability(marts: Marts, year: int | None = None) -> dict[str, Any]:
     if year not in marts.years:
         raise KaoheError(Exit.USAGE, f"{year}: 未考核 not assessed")
     if not marts.has_analysis:
-        raise KaoheError(Exit.USAGE, f"{label('results_only', 'zh')} {label('results_only', 'en')}")
+        raise KaoheError(Exit.USAGE, both("results_only"))
     towns = marts.rows(
         "SELECT town_id, town_name, grade, total, total_low, total_high, rank FROM town_score WHERE year = ? "
         "ORDER BY rank NULLS LAST, total_high DESC, town_id",
