@@ -645,7 +645,12 @@ def _summarise(outcome: Outcome, marts: Path, lang: Language) -> None:
     for year in sorted({year for year, _ in counts}):
         table.add_row(str(year), *(str(counts.get((year, grade), 0)) for grade in grades))
     console.print(table)
-    console.print(f"{say('published_at')}: {marts}/town_score.csv, {marts}/item_score.csv, {marts}/manifest.json")
+    # The longest marts have no CSV.
+    shown = [
+        f"{marts}/{mart}.{'csv' if f'{mart}.csv' in manifest['files'] else 'parquet'}"
+        for mart in ("town_score", "item_score")
+    ]
+    console.print(f"{say('published_at')}: {', '.join(shown)}, {marts}/manifest.json")
 
 
 def _visible(text: str) -> str:

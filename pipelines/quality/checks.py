@@ -443,7 +443,7 @@ def _expected(contract: Contract) -> Check:
             FROM delivery_file WHERE source = '{contract.name}' GROUP BY year
         ),
         present AS (
-            SELECT DISTINCT coalesce(typed.year, file.year) AS year,
+            SELECT coalesce(typed.year, file.year) AS year,
                 {", ".join(f"typed.{column}" for column in columns)}
             FROM typed_{contract.name} AS typed INNER JOIN delivery_file AS file USING (source_file)
             WHERE typed.row_kind = 'data'
