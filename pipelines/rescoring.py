@@ -42,7 +42,7 @@ def lay_out(
     _attach(connection, publication, "published")
     rubric.load_into(connection, edition, scenarios or [rubric.scenario(edition)])
     connection.execute(f"CREATE TABLE town_year AS SELECT {', '.join(_TOWN_YEAR)} FROM published.town_score")
-    definitions = transform.upstream("item_definition", "term_definition", "tier_definition")
+    definitions = transform.upstream("edition", "grade_band", "item_definition", "term_definition", "tier_definition")
     transform.run_models(connection, definitions)
     _compare_rules(connection, "published")
     connection.execute("""

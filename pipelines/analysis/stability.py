@@ -5,17 +5,9 @@ from __future__ import annotations
 from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING, Any
 
-from pipelines.analysis.charts import (
-    Chart,
-    drop_after,
-    grade_name,
-    grades_of,
-    listed,
-    open_chart,
-    stacked_rows,
-    title_of,
-)
+from pipelines.analysis.charts import Chart, drop_after, grades_of, open_chart, stacked_rows, title_of
 from pipelines.analysis.marts import Marts
+from pipelines.analysis.words import grade_name, listed
 from pipelines.errors import Exit, KaoheError
 from pipelines.labels import Language, both, label
 
