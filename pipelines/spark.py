@@ -228,6 +228,8 @@ def connect(connection: duckdb.DuckDBPyConnection, warehouse: Path, master: str)
     warnings.filterwarnings("ignore", category=FutureWarning, module="pyspark")
     logging.getLogger("SQLQueryContextLogger").disabled = True
     try:
+        from py4j.protocol import Py4JError
+        from pyspark import SparkContext
         from pyspark.errors import PySparkException
         from pyspark.sql import SparkSession
     except ImportError as error:
@@ -236,27 +238,34 @@ def connect(connection: duckdb.DuckDBPyConnection, warehouse: Path, master: str)
     folder = warehouse.with_name(warehouse.name + ".spark").resolve()
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
+    session = None
     try:
-        session = (
-            SparkSession.builder.appName("kaohe")
-            .master(master)
-            .config("spark.ui.enabled", "false")
-            .config("spark.ui.showConsoleProgress", "false")
-            # What overflows or cannot be cast is an error and not NULL.
-            .config("spark.sql.ansi.enabled", "true")
-            .config("spark.sql.session.timeZone", "UTC")
-            .getOrCreate()
-        )
-    except (PySparkException, RuntimeError, OSError) as error:
-        told = f"Spark 无法启动（需要 Java 17）Spark does not start, Java 17 is needed: {_first_line(error)}"
-        raise KaoheError(Exit.ENVIRONMENT, told) from error
-    try:
-        session.sparkContext.setLogLevel("ERROR")
-        session.conf.set("spark.sql.shuffle.partitions", str(max(2, session.sparkContext.defaultParallelism)))
-        session.sql(_GCD)
+        try:
+            session = (
+                SparkSession.builder.appName("kaohe")
+                .master(master)
+                .config("spark.ui.enabled", "false")
+                .config("spark.ui.showConsoleProgress", "false")
+                .config("spark.log.level", "ERROR")
+                # What overflows or cannot be cast is an error and not NULL.
+                .config("spark.sql.ansi.enabled", "true")
+                .config("spark.sql.session.timeZone", "UTC")
+                .getOrCreate()
+            )
+            session.conf.set("spark.sql.shuffle.partitions", str(max(2, session.sparkContext.defaultParallelism)))
+            session.sql(_GCD)
+        except (Py4JError, PySparkException, RuntimeError, OSError) as error:
+            told = (
+                f"Spark 无法启动（需要 Java 17，主机 {master} 须在运行）"
+                f" Spark does not start; it needs Java 17 and {master} at work: {_first_line(error)}"
+            )
+            raise KaoheError(Exit.ENVIRONMENT, told) from error
         yield Spark(connection, folder, session)
     finally:
-        session.stop()
+        # Without a session there may still be a context, which the next one would take for its own.
+        for left in (session, SparkContext._active_spark_context):
+            if left is not None:
+                left.stop()
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -265,7 +274,9 @@ def _executors(context: Any) -> list[Any]:
 
 
 def _first_line(error: Exception) -> str:
-    return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    """What Spark says in short; of an error of Java's what Java says, and not how Python came to know."""
+    said = str(getattr(error, "java_exception", error))
+    return next((line for line in said.splitlines() if line.strip()), type(error).__name__)
 
 
 def _quoted(path: Path) -> str:

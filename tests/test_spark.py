@@ -252,3 +252,6 @@ def test_a_master_that_is_not_there_is_told(tmp_path: Path) -> None:
     ):
         pass
     assert told.value.code == Exit.ENVIRONMENT
+    assert list(tmp_path.iterdir()) == []
+    # What does not start leaves nothing that the next one would take for its own.
+    assert pyspark.SparkContext._active_spark_context is None
