@@ -132,8 +132,8 @@ def check(
 
     settings = flow.Settings(raw, MARTS, warehouse, rubric / edition, key=key, corrections=_declared(corrections))
     with flow.alone(warehouse), flow.warehouse(warehouse) as connection:
-        with flow.engine(connection, settings) as run_models:
-            gate, _ = flow.load_and_check(connection, settings, Progress(lang), run_models)
+        with flow.engine(connection, settings) as there:
+            gate, _ = flow.load_and_check(connection, settings, Progress(lang), there)
         for problem in quality.problems(connection, "warning"):
             print_problem(problem, lang, "warning")
         if gate.critical_failures:
@@ -161,11 +161,11 @@ def changes(
     settings = flow.Settings(raw, marts, warehouse, rubric / edition, key=key, corrections=_declared(corrections))
     progress = Progress(lang)
     with flow.alone(warehouse), flow.warehouse(warehouse) as connection:
-        with flow.engine(connection, settings) as run_models:
-            gate, made = flow.load_and_check(connection, settings, progress, run_models)
+        with flow.engine(connection, settings) as there:
+            gate, made = flow.load_and_check(connection, settings, progress, there)
             if gate.critical_failures:
                 raise gate.refusal()
-            flow.score(connection, settings, progress, run_models, made)
+            flow.score(connection, settings, progress, there, made)
         found = compared.changes(connection, marts, flow.inputs_of(settings))
         answer(found, compared.changes_in_words(found, lang), as_json)
         # After all of it is told: a result signed off would not be published.

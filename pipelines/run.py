@@ -10,7 +10,6 @@ import shutil
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -81,13 +80,13 @@ def run(settings: Settings, report: Callable[[str, str], None]) -> Outcome:
             report("warning", changes.superseded_in_words(told))
         with (
             warehouse(settings.warehouse, settings.memory_limit) as connection,
-            engine(connection, settings) as run_models,
+            engine(connection, settings) as there,
             returned.refusals(settings.raw, settings.marts, report),
         ):
-            gate, made = load_and_check(connection, settings, report, run_models)
+            gate, made = load_and_check(connection, settings, report, there)
             if gate.critical_failures and not settings.allow_partial:
                 raise gate.refusal()
-            marts = score(connection, settings, report, run_models, made)
+            marts = score(connection, settings, report, there, made)
             publication.check_marts(connection, marts, _left_out(settings))
             review.hold_to_sign_off(connection, settings.marts / "current")
             code = Exit.PARTIAL if gate.critical_failures else Exit.DONE
@@ -107,7 +106,7 @@ def load_and_check(
     connection: duckdb.DuckDBPyConnection,
     settings: Settings,
     report: Callable[[str, str], None],
-    run_models: transform.RunModels,
+    there: transform.Engine,
 ) -> tuple[GateResult, list[transform.Model]]:
     """Fill the warehouse up to the gate: every row read, typed, checked, and accepted or in quarantine.
 
@@ -135,16 +134,16 @@ def load_and_check(
         raise KaoheError(Exit.REJECTED, f"the rubric breaks {len(broken)} of its laws; nothing was published", broken)
     rubric.load_into(connection, edition, [rubric.scenario(edition)])
     report("check", "")
-    gate = quality.run_checks(connection, sources, lambda detail: report("check", detail))
+    gate = quality.run_checks(connection, sources, lambda detail: report("check", detail), there)
     quality.quarantine(connection, sources)
-    return gate, quality.run_checks_of_records(connection, sources, run_models)
+    return gate, quality.run_checks_of_records(connection, sources, there)
 
 
 def score(
     connection: duckdb.DuckDBPyConnection,
     settings: Settings,
     report: Callable[[str, str], None],
-    run_models: transform.RunModels,
+    there: transform.Engine,
     made: Collection[transform.Model],
 ) -> list[transform.Model]:
     """Run every model that is not ``made`` yet on what the gate accepted; the marts among them."""
@@ -154,7 +153,7 @@ def score(
     ]
     report("score", "")
     transform.trace_indicators(connection, contracts.load_contracts())
-    run_models([model for model in models if model not in made], lambda name: report("score", name))
+    there.run_models([model for model in models if model not in made], lambda name: report("score", name))
     marts = [model for model in models if model.layer == "marts"]
     transform.comment(connection, models if settings.engine == "duckdb" else marts)
     return marts
@@ -198,15 +197,15 @@ def _busy(place: Path, holder: Path) -> str:
 
 
 @contextlib.contextmanager
-def engine(connection: duckdb.DuckDBPyConnection, settings: Settings) -> Iterator[transform.RunModels]:
-    """What runs the models for ``connection``: DuckDB itself, or Spark beside it."""
+def engine(connection: duckdb.DuckDBPyConnection, settings: Settings) -> Iterator[transform.Engine]:
+    """What runs models and checks for ``connection``: DuckDB itself, or Spark beside it."""
     if settings.engine == "duckdb":
-        yield partial(transform.run_models, connection)
+        yield transform.InDuckDB(connection)
     else:
         from pipelines import spark
 
         with spark.connect(connection, settings.warehouse, settings.spark_master) as there:
-            yield there.run_models
+            yield there
 
 
 @contextlib.contextmanager

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pipelines.plain_yaml import load_yaml
 from pipelines.sql_text import literal
@@ -35,8 +35,30 @@ INDICATOR_FIGURE = "indicator_figure"
 #: The layers that ask about results: no score, total or grade rests on them.
 ANALYSIS = ("levers", "changes", "stability", "screens")
 
-#: Makes the tables of models, in the order given, and reports the name of each.
-RunModels = Callable[[Sequence["Model"], Callable[[str], None]], None]
+
+class Engine(Protocol):
+    """What runs the SQL of models and checks."""
+
+    def run_models(self, models: Sequence[Model], report: Callable[[str], None]) -> None:
+        """Make the tables of models, in the order given, and report the name of each."""
+
+    def cursor(self) -> Any:
+        """A cursor of the Python database API, to ask what the checks ask."""
+
+
+@dataclass(frozen=True)
+class InDuckDB:
+    """DuckDB itself, on the connection of the run."""
+
+    connection: duckdb.DuckDBPyConnection
+
+    def run_models(self, models: Sequence[Model], report: Callable[[str], None]) -> None:
+        """See ``Engine``."""
+        run_models(self.connection, models, report)
+
+    def cursor(self) -> Any:
+        """See ``Engine``."""
+        return self.connection.cursor()
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from pipelines.errors import Exit, KaoheError, Problem
 from pipelines.ingest.values import misleading_characters
 from pipelines.quality.checks import Check, Severity, every_check
 from pipelines.quality.parting import part_rows
-from pipelines.transform import Model
+from pipelines.transform import Engine, InDuckDB, Model
 
 if TYPE_CHECKING:
     import duckdb
@@ -39,9 +39,11 @@ def run_checks(
     connection: duckdb.DuckDBPyConnection,
     contracts: Mapping[str, Contract],
     report: Callable[[str], None] = lambda _: None,
+    there: Engine | None = None,
 ) -> GateResult:
     """Evaluate every check of received rows and keep all rows that break one: gate_check and check_failure.
 
+    ``there`` counts the rows that break a check, the database itself unless given; which they are the database finds.
     KaoheError (integrity) where the count that decided and the rows found differ.
     """
     connection.execute(
@@ -57,7 +59,7 @@ def run_checks(
     )
     checks = [check for check in every_check(contracts) if not check.models]
     report(f"{len(checks)} checks")
-    _evaluate(connection, contracts, checks)
+    _evaluate(connection, there or InDuckDB(connection), contracts, checks)
     counts = dict(connection.execute("SELECT severity, sum(rows_failed) FROM gate_check GROUP BY severity").fetchall())
     return GateResult(
         int(counts.get("critical", 0)), int(counts.get("warning", 0)), tuple(problems(connection, "critical"))
@@ -82,13 +84,13 @@ def quarantine(connection: duckdb.DuckDBPyConnection, contracts: Mapping[str, Co
 
 
 def run_checks_of_records(
-    connection: duckdb.DuckDBPyConnection, contracts: Mapping[str, Contract], run_models: transform.RunModels
+    connection: duckdb.DuckDBPyConnection, contracts: Mapping[str, Contract], there: Engine
 ) -> list[Model]:
     """Make the models that checks read, over accepted rows, and evaluate those checks; returns the models made."""
     checks = [check for check in every_check(contracts) if check.models]
     models = transform.upstream(*sorted({name for check in checks for name in check.models}))
-    run_models(models, lambda _: None)
-    _evaluate(connection, contracts, checks)
+    there.run_models(models, lambda _: None)
+    _evaluate(connection, there, contracts, checks)
     return models
 
 
@@ -104,12 +106,12 @@ def problems(connection: duckdb.DuckDBPyConnection, severity: Severity) -> list[
 
 
 def _evaluate(
-    connection: duckdb.DuckDBPyConnection, contracts: Mapping[str, Contract], checks: Sequence[Check]
+    connection: duckdb.DuckDBPyConnection, there: Engine, contracts: Mapping[str, Contract], checks: Sequence[Check]
 ) -> None:
     """Have Great Expectations decide, then keep every breaking row in check_failure and every check in gate_check."""
     from pipelines.quality.expectations import validate
 
-    breaking = validate(connection, checks)
+    breaking = validate(there, checks)
     for check in checks:
         if breaking[check.name]:
             found = _keep_failures(connection, contracts[check.source], check)
