@@ -69,6 +69,9 @@ def run(
     memory_limit: Annotated[
         str | None, typer.Option(help="数据库可用内存，如 2GB memory the database may take, such as 2GB.")
     ] = None,
+    force: Annotated[
+        bool, typer.Option(help="全部重做，不用上次运行留下的 do all of it again, whatever the last run has left.")
+    ] = False,
     engine: Annotated[Literal["duckdb", "spark"], typer.Option(help="计算引擎 what runs the models.")] = "duckdb",
     spark_master: Annotated[
         str, typer.Option(envvar="KAOHE_SPARK_MASTER", help="local[2], spark://主机 host:7077.")
@@ -106,6 +109,7 @@ def run(
         spark_master=spark_master,
         key=key,
         corrections=_declared(corrections),
+        force=force,
     )
     outcome = flow.run(settings, Progress(lang))
     attendance.is_new = outcome.is_new

@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from pipelines import changes, contracts, interruption, review, transform
+from pipelines import changes, contracts, increments, interruption, review, transform
 from pipelines.errors import Exit, KaoheError
 from pipelines.publish import chain, publication, returned
 from pipelines.publish.received import compared
@@ -35,7 +35,8 @@ class Settings:
     analysis empty. ``memory_limit`` is how much memory the database may take, such as ``2GB``; None leaves it to the
     database. The engine changes no digit, so it is no part of
     what a run depends on. ``key`` is the file with the key for identity numbers; None takes the usual one.
-    ``corrections`` is the file of declared corrections, if there is one.
+    ``corrections`` is the file of declared corrections, if there is one. ``force`` does all the work again, whatever an
+    earlier run has left.
     """
 
     raw: Path
@@ -49,6 +50,7 @@ class Settings:
     spark_master: str = "local[2]"
     key: Path | None = None
     corrections: Path | None = None
+    force: bool = False
 
 
 @dataclass(frozen=True)
@@ -71,16 +73,20 @@ def run(settings: Settings, report: Callable[[str, str], None]) -> Outcome:
         publication.settle(settings.marts)
         inputs = inputs_of(settings)
         published = publication.read_manifest(settings.marts)
-        if published and chain.is_intact(settings.marts) and published["inputs"] == inputs:
+        is_intact = published is not None and chain.is_intact(settings.marts)
+        if published and is_intact and published["inputs"] == inputs and not settings.force:
             code = Exit(published["exit_code"])
             if code == Exit.DONE:
                 returned.give_back(settings.raw, settings.marts, ())
             return Outcome(published, is_new=False, code=code)
         for told in changes.superseded(settings.marts, inputs["deliveries"]):
             report("warning", changes.superseded_in_words(told))
+        kept_files = None
+        if is_intact and settings.engine == "duckdb" and not settings.force:
+            kept_files = increments.kept_files(settings.warehouse, inputs, published)
         with (
-            warehouse(settings.warehouse, settings.memory_limit) as connection,
-            engine(connection, settings) as there,
+            warehouse(settings.warehouse, settings.memory_limit, is_kept=kept_files is not None) as connection,
+            engine(connection, settings, kept_files) as there,
             returned.refusals(settings.raw, settings.marts, report),
         ):
             gate, made = load_and_check(connection, settings, report, there)
@@ -93,8 +99,16 @@ def run(settings: Settings, report: Callable[[str, str], None]) -> Outcome:
             manifest = _manifest(connection, inputs, code)
             report("publish", "")
             publication.publish(
-                connection, settings.marts, marts, manifest, lambda name: report("publish", name), compared()
+                connection,
+                settings.marts,
+                marts,
+                manifest,
+                lambda name: report("publish", name),
+                compared(),
+                unchanged=there.unchanged() if isinstance(there, increments.TakenOver) else (),
             )
+            if settings.engine == "duckdb" and code == Exit.DONE:
+                increments.mark(connection, inputs)
         returned.give_back(settings.raw, settings.marts, gate.problems, report)
         written = publication.read_manifest(settings.marts)
         if written is None or written["run_id"] != manifest["run_id"]:
@@ -115,14 +129,16 @@ def load_and_check(
     from pipelines import ingest, quality, rubric
 
     sources = contracts.load_contracts()
+    taken_over = there if isinstance(there, increments.TakenOver) else None
     report("ingest", "")
-    ingest.ingest(
+    changed = ingest.ingest(
         connection,
         settings.raw,
         sources,
         lambda detail: report("ingest", detail),
         key=settings.key,
         declared=settings.corrections,
+        kept=taken_over.kept_files if taken_over else None,
     )
     # Everything received is in: what runs from here on needs no file but those it publishes or hands to Spark.
     exchange = settings.warehouse.with_name(f"{settings.warehouse.name}.spark").resolve()
@@ -134,8 +150,13 @@ def load_and_check(
         raise KaoheError(Exit.REJECTED, f"the rubric breaks {len(broken)} of its laws; nothing was published", broken)
     rubric.load_into(connection, edition, [rubric.scenario(edition)])
     report("check", "")
-    gate = quality.run_checks(connection, sources, lambda detail: report("check", detail), there)
+    gate = quality.run_checks(
+        connection, sources, lambda detail: report("check", detail), there, changed if taken_over else None
+    )
     quality.quarantine(connection, sources)
+    # What rows in quarantine would have fed is known by no town or year in particular: then all is made anew.
+    if taken_over and not gate.critical_failures:
+        taken_over.reach(sources, changed)
     return gate, quality.run_checks_of_records(connection, sources, there)
 
 
@@ -197,9 +218,16 @@ def _busy(place: Path, holder: Path) -> str:
 
 
 @contextlib.contextmanager
-def engine(connection: duckdb.DuckDBPyConnection, settings: Settings) -> Iterator[transform.Engine]:
-    """What runs models and checks for ``connection``: DuckDB itself, or Spark beside it."""
-    if settings.engine == "duckdb":
+def engine(
+    connection: duckdb.DuckDBPyConnection, settings: Settings, kept_files: frozenset[str] | None = None
+) -> Iterator[transform.Engine]:
+    """What runs models and checks for ``connection``: DuckDB itself, or Spark beside it.
+
+    ``kept_files`` are those a warehouse that was taken over holds the rows of.
+    """
+    if kept_files is not None:
+        yield increments.TakenOver(connection, kept_files)
+    elif settings.engine == "duckdb":
         yield transform.InDuckDB(connection)
     else:
         from pipelines import spark
@@ -209,13 +237,15 @@ def engine(connection: duckdb.DuckDBPyConnection, settings: Settings) -> Iterato
 
 
 @contextlib.contextmanager
-def warehouse(path: Path, memory_limit: str | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A new, empty warehouse at ``path``; what an earlier run left there is working data and goes."""
+def warehouse(
+    path: Path, memory_limit: str | None = None, is_kept: bool = False
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A new, empty warehouse at ``path``; what an earlier run left there is working data and goes, or ``is_kept``."""
     import duckdb
 
     from pipelines.ingest.sheets import ARRIVING
 
-    for leftover in (path, path.with_name(path.name + ".wal")):
+    for leftover in () if is_kept else (path, path.with_name(path.name + ".wal")):
         leftover.unlink(missing_ok=True)
     # Copies of files that a killed run was reading may hold what the warehouse keeps from view, too.
     for folder in (path.with_name(path.name + ".tmp"), *path.parent.glob(f"{ARRIVING}*")):
@@ -232,6 +262,8 @@ def warehouse(path: Path, memory_limit: str | None = None) -> Iterator[duckdb.Du
             except duckdb.ParserException as error:
                 raise KaoheError(Exit.USAGE, f"{memory_limit}: 请写作 write it as 2GB, 512MB ({error})") from None
         with interruption.reaches(connection):
+            if is_kept:
+                increments.unmark(connection)
             yield connection
     finally:
         connection.close()

@@ -5,7 +5,8 @@ its unit). ``persons`` lists the columns of a mart that count persons of person-
 computed from them. What a column means everywhere stands once in ``models/columns.yml``; a model that stands in for
 another's figures names it in ``columns_of``. A model without a SELECT of its own is ``same_as`` another one,
 ``reading`` other tables in place of those the other reads: the same rules on other figures, and columns that mean the
-same.
+same. ``by_town`` says that each row rests on rows of its own town and year alone, and on those without either, so that
+where only some towns changed, only their rows are made anew; a test holds every such model to it.
 """
 
 from __future__ import annotations
@@ -75,6 +76,7 @@ class Model:
         columns_of: another model whose columns of the same name mean the same; empty where there is none.
         persons: columns that count persons of person-level sources; small ones are not shared, see ``suppression``.
         made_of_persons: columns computed from those.
+        by_town: each row rests on the rows of its own town and year alone.
         yields: names of the columns its SELECT yields, as far as they are written out.
         needs: tables its FROM clauses name.
     """
@@ -88,6 +90,7 @@ class Model:
     columns_of: str
     persons: tuple[str, ...]
     made_of_persons: tuple[str, ...]
+    by_town: bool
     yields: tuple[str, ...]
     needs: frozenset[str]
 
@@ -275,6 +278,7 @@ def _read(path: Path, folder: Path) -> Model:
         columns_of=header.get("columns_of", header.get("same_as", "")),
         persons=tuple(header.get("persons", ())),
         made_of_persons=tuple(header.get("made_of_persons", ())),
+        by_town=header.get("by_town", False),
         yields=tuple(tree.named_selects),
         needs=_tables(tree),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,7 @@ from pipelines import transform
 from pipelines.contracts import Contract
 from pipelines.errors import Exit, KaoheError, Problem
 from pipelines.ingest.values import misleading_characters
-from pipelines.quality.checks import Check, Severity, every_check
+from pipelines.quality.checks import Check, Severity, every_check, spanning_checks
 from pipelines.quality.parting import part_rows
 from pipelines.transform import Engine, InDuckDB, Model
 
@@ -40,12 +40,33 @@ def run_checks(
     contracts: Mapping[str, Contract],
     report: Callable[[str], None] = lambda _: None,
     there: Engine | None = None,
+    changed: Collection[str] | None = None,
 ) -> GateResult:
     """Evaluate every check of received rows and keep all rows that break one: gate_check and check_failure.
 
     ``there`` counts the rows that break a check, the database itself unless given; which they are the database finds.
-    KaoheError (integrity) where the count that decided and the rows found differ.
+    Of sources that are not ``changed`` what their contracts found before is kept, unless that is None. KaoheError
+    (integrity) where the count that decided and the rows found differ.
     """
+    checks = every_check(contracts)
+    if changed is None:
+        _begin(connection)
+    else:
+        spanning = {check.name for check in spanning_checks()}
+        checks = [check for check in checks if check.source in changed or check.name in spanning]
+        for table in ("check_failure", "gate_check"):
+            names = [[check.name for check in checks]]
+            connection.execute(f"DELETE FROM {table} WHERE check_name IN (SELECT unnest(?))", names)
+    checks = [check for check in checks if not check.models]
+    report(f"{len(checks)} checks")
+    _evaluate(connection, there or InDuckDB(connection), contracts, checks)
+    counts = dict(connection.execute("SELECT severity, sum(rows_failed) FROM gate_check GROUP BY severity").fetchall())
+    return GateResult(
+        int(counts.get("critical", 0)), int(counts.get("warning", 0)), tuple(problems(connection, "critical"))
+    )
+
+
+def _begin(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(
         "CREATE OR REPLACE TABLE check_failure (check_name VARCHAR, source VARCHAR, rule VARCHAR, severity VARCHAR, "
         "source_file VARCHAR, source_sheet VARCHAR, source_row BIGINT, field VARCHAR, header VARCHAR, cell VARCHAR, "
@@ -56,13 +77,6 @@ def run_checks(
         "CREATE OR REPLACE TABLE gate_check (check_name VARCHAR, source VARCHAR, rule VARCHAR, field VARCHAR, "
         "severity VARCHAR, rows_checked BIGINT, rows_failed BIGINT, success BOOLEAN, description_zh VARCHAR, "
         "description_en VARCHAR)"
-    )
-    checks = [check for check in every_check(contracts) if not check.models]
-    report(f"{len(checks)} checks")
-    _evaluate(connection, there or InDuckDB(connection), contracts, checks)
-    counts = dict(connection.execute("SELECT severity, sum(rows_failed) FROM gate_check GROUP BY severity").fetchall())
-    return GateResult(
-        int(counts.get("critical", 0)), int(counts.get("warning", 0)), tuple(problems(connection, "critical"))
     )
 
 
