@@ -190,9 +190,9 @@ def report(
     lang: Lang = "zh",
 ) -> int:
     """生成报告、工作簿和网站 render the notebooks, workbooks and site of what is published."""
-    from pipelines.publish.report import write_reports
-    from pipelines.publish.site import write_site
-    from pipelines.publish.workbook import write_workbooks
+    from pipelines.report.notebooks import write_reports
+    from pipelines.report.site import write_site
+    from pipelines.report.workbook import write_workbooks
 
     compared = years.split()
     if compared and not (len(compared) == 2 and all(year.isdigit() for year in compared)):
@@ -373,7 +373,7 @@ def notice(
     marts: Marts = MARTS,
 ) -> int:
     """起草年度考核通报 draft the notice of a year's results."""
-    from pipelines.publish.notice import write_notice
+    from pipelines.report.notice import write_notice
 
     typer.echo(write_notice(marts, year, marts))
     return Exit.DONE

@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from drawn_worlds import Recipe, improved, readings, recipes
-from pipelines import rescoring, rubric, transform
+from pipelines import rubric, transform
 from pipelines import run as flow
-from pipelines.analysis import changes
+from pipelines.analysis import changes, rescoring
 from pipelines.analysis.marts import Marts, open_marts
 from pipelines.cli import app
 from pipelines.errors import Exit, KaoheError

@@ -15,8 +15,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from pipelines import rescoring, rubric, transform
+from pipelines import rubric, transform
 from pipelines import run as flow
+from pipelines.analysis import rescoring
 from pipelines.demo import write_demo
 from pipelines.errors import Exit, KaoheError
 from pipelines.publish import publication

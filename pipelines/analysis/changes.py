@@ -12,12 +12,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipelines import rescoring
+from pipelines.analysis import rescoring
 from pipelines.analysis.marts import Marts, open_marts
+from pipelines.analysis.rescoring import EARLIER
 from pipelines.errors import Exit, KaoheError
 from pipelines.labels import Language, label
 from pipelines.publish.chain import STORE, read_chain
-from pipelines.rescoring import EARLIER
 from pipelines.sql_text import literal
 
 if TYPE_CHECKING:

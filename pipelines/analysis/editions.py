@@ -8,7 +8,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from pipelines import rescoring, rubric
+from pipelines import rubric
+from pipelines.analysis import rescoring
 from pipelines.labels import Language, label
 from pipelines.rubric import as_text, term_in_words
 

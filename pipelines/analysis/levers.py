@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError
 from ruamel.yaml.error import YAMLError
 
-from pipelines import rescoring
+from pipelines.analysis import rescoring
 from pipelines.analysis.grades import Gap, bands_of, gap_in_words, gap_to_next, unmet_conditions
 from pipelines.analysis.marts import Marts
 from pipelines.analysis.words import grade_name

@@ -22,9 +22,9 @@ from pipelines.errors import Exit, KaoheError
 from pipelines.ingest.identity import kept, read_key, set_key
 from pipelines.masking import masked, masked_sql
 from pipelines.publish import publication
-from pipelines.publish.notice import write_notice
-from pipelines.publish.site import write_site
-from pipelines.publish.workbook import write_workbooks
+from pipelines.report.notice import write_notice
+from pipelines.report.site import write_site
+from pipelines.report.workbook import write_workbooks
 from pipelines.transform import Model
 
 pytestmark = pytest.mark.group("10 privacy")
