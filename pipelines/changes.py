@@ -5,6 +5,7 @@ Everything is read, checked and scored as for a publication, then compared with 
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -57,8 +58,13 @@ def superseded_in_words(old: _Row) -> str:
 
 def _history(marts: Path) -> list[_Row]:
     """The manifests of the publications kept, oldest first."""
-    kept = [json.loads(path.read_text(encoding="utf-8")) for path in (marts / STORE).glob("*/manifest.json")]
-    return sorted(kept, key=lambda manifest: manifest["sequence"])
+    kept = []
+    for path in (marts / STORE).glob("*/manifest.json"):
+        # A manifest that was harmed is for ``verify`` to name; what the others tell does not depend on it.
+        with contextlib.suppress(ValueError, KeyError, TypeError):
+            manifest = json.loads(path.read_text(encoding="utf-8"))
+            kept.append((manifest["sequence"], manifest["run_id"], manifest))
+    return [manifest for *_, manifest in sorted(kept, key=lambda each: each[:2])]
 
 
 def changes(connection: duckdb.DuckDBPyConnection, marts: Path, inputs: Mapping[str, Any]) -> _Row:

@@ -11,18 +11,17 @@ import os
 import sys
 import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
 from pipelines import interruption
 from pipelines.errors import Exit, KaoheError
 from pipelines.labels import Language, both, label
+from pipelines.lineage import Lineage
 from pipelines.masking import lines, masked
 from pipelines.terminal import Progress, answer, print_problem, summarise, tell
-
-if TYPE_CHECKING:
-    pass
+from pipelines.unattended import Attendance
 
 #: What the command line library raises for every call it cannot make sense of.
 _UsageError = typer.BadParameter.__mro__[1]
@@ -54,6 +53,7 @@ EDITION, CORRECTIONS = "2013", Path("data/corrections.yml")
 
 @app.command()
 def run(
+    context: typer.Context,
     raw: Raw = RAW,
     marts: Marts = MARTS,
     warehouse: Warehouse = WAREHOUSE,
@@ -74,12 +74,26 @@ def run(
         str, typer.Option(envvar="KAOHE_SPARK_MASTER", help="local[2], spark://主机 host:7077.")
     ] = "local[2]",
     key: Key = None,
+    log: Annotated[
+        Path | None, typer.Option(envvar="KAOHE_LOG", help="日志文件，自动轮换 log file, rotated by itself.")
+    ] = None,
+    on_success: Annotated[
+        str, typer.Option(envvar="KAOHE_ON_SUCCESS", help="退出码为 0 时执行的命令 command to call after exit code 0.")
+    ] = "",
+    on_failure: Annotated[
+        str, typer.Option(envvar="KAOHE_ON_FAILURE", help="其他退出码时执行的命令 command to call after any other.")
+    ] = "",
+    lineage: Annotated[
+        Path | None, typer.Option(envvar="KAOHE_LINEAGE", help="OpenLineage 事件文件 file for OpenLineage events.")
+    ] = None,
     lang: Lang = "zh",
     as_json: AsJson = False,
 ) -> int:
     """读取、检查、计分并发布 load, check, score and publish."""
     from pipelines import run as flow
 
+    attendance = context.ensure_object(Attendance)
+    attendance.begin(marts, log, on_success, on_failure, Lineage(lineage, raw, marts) if lineage else None)
     settings = flow.Settings(
         raw,
         marts,
@@ -94,6 +108,7 @@ def run(
         corrections=_declared(corrections),
     )
     outcome = flow.run(settings, Progress(lang))
+    attendance.is_new = outcome.is_new
     if as_json:
         answer(outcome.manifest, "", as_json=True)
     else:
@@ -476,8 +491,16 @@ def _run_command(arguments: list[str]) -> int:
     debug = "--debug" in arguments
     arguments = [argument for argument in arguments if argument != "--debug"]
     lang: Language = "en" if "--lang=en" in arguments or "--lang en" in " ".join(arguments) else "zh"
+    attendance = Attendance()
+    code = _outcome(arguments, lang, debug, attendance)
+    attendance.end(code, lang, tell)
+    return code
+
+
+def _outcome(arguments: list[str], lang: Language, debug: bool, attendance: Attendance) -> int:
+    """The exit code a command comes to, once everything it has to say is told."""
     try:
-        code = int(app(arguments, standalone_mode=False) or 0)
+        code = int(app(arguments, standalone_mode=False, obj=attendance) or 0)
         # The command line library turns the interrupt into its code and says nothing.
         return _interrupted(lang) if code == Exit.INTERRUPTED else code
     except (typer.Abort, KeyboardInterrupt):
@@ -503,7 +526,7 @@ def _run_command(arguments: list[str]) -> int:
 def _interrupted(lang: Language) -> int:
     with contextlib.suppress(KeyboardInterrupt):
         interruption.last_call()
-    typer.echo(f"kaohe: {label('interrupted', lang)}", err=True)
+    tell(f"kaohe: {label('interrupted', lang)}")
     return Exit.INTERRUPTED
 
 

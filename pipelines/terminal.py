@@ -16,6 +16,7 @@ import typer
 from pipelines.errors import Exit, Problem
 from pipelines.labels import Language, label
 from pipelines.masking import lines, one_line
+from pipelines.unattended import note
 
 if TYPE_CHECKING:
     from pipelines.run import Outcome
@@ -27,8 +28,9 @@ def answer(found: Any, words: str, as_json: bool) -> None:
 
 
 def tell(line: str) -> None:
-    """Put one line on stderr."""
+    """Put one line on stderr and in the log, whatever the texts in it hold."""
     typer.echo(one_line(line), err=True)
+    note(one_line(line))
 
 
 def _visible(text: str) -> str:
@@ -130,4 +132,9 @@ def summarise(outcome: Outcome, marts: Path, lang: Language) -> None:
     for year in sorted({year for year, _ in counts}):
         table.add_row(str(year), *(str(counts.get((year, grade), 0)) for grade in grades))
     console.print(table)
-    console.print(f"{say('published_at')}: {marts}/town_score.csv, {marts}/item_score.csv, {marts}/manifest.json")
+    # The longest marts have no CSV.
+    shown = [
+        f"{marts}/{mart}.{'csv' if f'{mart}.csv' in manifest['files'] else 'parquet'}"
+        for mart in ("town_score", "item_score")
+    ]
+    console.print(f"{say('published_at')}: {', '.join(shown)}, {marts}/manifest.json")
