@@ -20,6 +20,7 @@ from pipelines.errors import Exit, KaoheError
 from pipelines.labels import Language, both, label
 from pipelines.lineage import Lineage
 from pipelines.masking import lines, masked
+from pipelines.settings import Settings
 from pipelines.terminal import Progress, answer, print_problem, summarise, tell
 from pipelines.unattended import Attendance
 
@@ -94,7 +95,7 @@ def run(
 
     attendance = context.ensure_object(Attendance)
     attendance.begin(marts, log, on_success, on_failure, Lineage(lineage, raw, marts) if lineage else None)
-    settings = flow.Settings(
+    settings = Settings(
         raw,
         marts,
         warehouse,
@@ -127,11 +128,11 @@ def check(
     lang: Lang = "zh",
 ) -> int:
     """只读取并检查，不发布 load and check only; publish nothing."""
-    from pipelines import quality
+    from pipelines import quality, workplace
     from pipelines import run as flow
 
-    settings = flow.Settings(raw, MARTS, warehouse, rubric / edition, key=key, corrections=_declared(corrections))
-    with flow.alone(warehouse), flow.warehouse(warehouse) as connection:
+    settings = Settings(raw, MARTS, warehouse, rubric / edition, key=key, corrections=_declared(corrections))
+    with workplace.alone(warehouse), workplace.warehouse(warehouse) as connection:
         with flow.engine(connection, settings) as run_models:
             gate, _ = flow.load_and_check(connection, settings, Progress(lang), run_models)
         for problem in quality.problems(connection, "warning"):
@@ -155,18 +156,19 @@ def changes(
 ) -> int:
     """发布之前对照：改了哪些单元格、得分随之怎样变 what would change if published now; publish nothing."""
     from pipelines import changes as compared
-    from pipelines import review
+    from pipelines import review, workplace
     from pipelines import run as flow
+    from pipelines.manifest import inputs_of
 
-    settings = flow.Settings(raw, marts, warehouse, rubric / edition, key=key, corrections=_declared(corrections))
+    settings = Settings(raw, marts, warehouse, rubric / edition, key=key, corrections=_declared(corrections))
     progress = Progress(lang)
-    with flow.alone(warehouse), flow.warehouse(warehouse) as connection:
+    with workplace.alone(warehouse), workplace.warehouse(warehouse) as connection:
         with flow.engine(connection, settings) as run_models:
             gate, made = flow.load_and_check(connection, settings, progress, run_models)
             if gate.critical_failures:
                 raise gate.refusal()
             flow.score(connection, settings, progress, run_models, made)
-        found = compared.changes(connection, marts, flow.inputs_of(settings))
+        found = compared.changes(connection, marts, inputs_of(settings))
         answer(found, compared.changes_in_words(found, lang), as_json)
         # After all of it is told: a result signed off would not be published.
         review.hold_to_sign_off(connection, marts / "current")
@@ -361,10 +363,10 @@ def restore(
     lang: Lang = "zh",
 ) -> int:
     """恢复先前发布的结果，作为新的一次发布 publish an earlier result again."""
-    from pipelines import run as flow
+    from pipelines import workplace
     from pipelines.publish import publication
 
-    with flow.alone(marts):
+    with workplace.alone(marts):
         now = publication.restore(marts, run_id)
     typer.echo(label("restored", lang).format(run_id=run_id, sequence=now.sequence))
     return Exit.DONE
