@@ -70,6 +70,9 @@ def run(
     memory_limit: Annotated[
         str | None, typer.Option(help="数据库可用内存，如 2GB memory the database may take, such as 2GB.")
     ] = None,
+    force: Annotated[
+        bool, typer.Option(help="全部重做，不用上次运行留下的 do all of it again, whatever the last run has left.")
+    ] = False,
     engine: Annotated[Literal["duckdb", "spark"], typer.Option(help="计算引擎 what runs the models.")] = "duckdb",
     spark_master: Annotated[
         str, typer.Option(envvar="KAOHE_SPARK_MASTER", help="local[2], spark://主机 host:7077.")
@@ -107,6 +110,7 @@ def run(
         spark_master=spark_master,
         key=key,
         corrections=_declared(corrections),
+        force=force,
     )
     outcome = flow.run(settings, Progress(lang))
     attendance.is_new = outcome.is_new
@@ -133,8 +137,8 @@ def check(
 
     settings = Settings(raw, MARTS, warehouse, rubric / edition, key=key, corrections=_declared(corrections))
     with workplace.alone(warehouse), workplace.warehouse(warehouse) as connection:
-        with flow.engine(connection, settings) as run_models:
-            gate, _ = flow.load_and_check(connection, settings, Progress(lang), run_models)
+        with flow.engine(connection, settings) as there:
+            gate, _ = flow.load_and_check(connection, settings, Progress(lang), there)
         for problem in quality.problems(connection, "warning"):
             print_problem(problem, lang, "warning")
         if gate.critical_failures:
@@ -163,11 +167,11 @@ def changes(
     settings = Settings(raw, marts, warehouse, rubric / edition, key=key, corrections=_declared(corrections))
     progress = Progress(lang)
     with workplace.alone(warehouse), workplace.warehouse(warehouse) as connection:
-        with flow.engine(connection, settings) as run_models:
-            gate, made = flow.load_and_check(connection, settings, progress, run_models)
+        with flow.engine(connection, settings) as there:
+            gate, made = flow.load_and_check(connection, settings, progress, there)
             if gate.critical_failures:
                 raise gate.refusal()
-            flow.score(connection, settings, progress, run_models, made)
+            flow.score(connection, settings, progress, there, made)
         found = compared.changes(connection, marts, inputs_of(settings))
         answer(found, compared.changes_in_words(found, lang), as_json)
         # After all of it is told: a result signed off would not be published.

@@ -5,10 +5,9 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from pipelines import changes, contracts, interruption, review, transform
+from pipelines import changes, contracts, increments, interruption, review, transform
 from pipelines.errors import Exit, KaoheError
 from pipelines.manifest import inputs_of, manifest_of
 from pipelines.publish import chain, publication, returned
@@ -42,30 +41,42 @@ def run(settings: Settings, report: Callable[[str, str], None]) -> Outcome:
         publication.settle(settings.marts)
         inputs = inputs_of(settings)
         published = publication.read_manifest(settings.marts)
-        if published and chain.is_intact(settings.marts) and published["inputs"] == inputs:
+        is_intact = published is not None and chain.is_intact(settings.marts)
+        if published and is_intact and published["inputs"] == inputs and not settings.force:
             code = Exit(published["exit_code"])
             if code == Exit.DONE:
                 returned.give_back(settings.raw, settings.marts, ())
             return Outcome(published, is_new=False, code=code)
         for told in changes.superseded(settings.marts, inputs["deliveries"]):
             report("warning", changes.superseded_in_words(told))
+        kept_files = None
+        if is_intact and settings.engine == "duckdb" and not settings.force:
+            kept_files = increments.kept_files(settings.warehouse, inputs, published)
         with (
-            warehouse(settings.warehouse, settings.memory_limit) as connection,
-            engine(connection, settings) as run_models,
+            warehouse(settings.warehouse, settings.memory_limit, is_kept=kept_files is not None) as connection,
+            engine(connection, settings, kept_files) as there,
             returned.refusals(settings.raw, settings.marts, report),
         ):
-            gate, made = load_and_check(connection, settings, report, run_models)
+            gate, made = load_and_check(connection, settings, report, there)
             if gate.critical_failures and not settings.allow_partial:
                 raise gate.refusal()
-            marts = score(connection, settings, report, run_models, made)
+            marts = score(connection, settings, report, there, made)
             publication.check_marts(connection, marts, _left_out(settings))
             review.hold_to_sign_off(connection, settings.marts / "current")
             code = Exit.PARTIAL if gate.critical_failures else Exit.DONE
             manifest = manifest_of(connection, inputs, code)
             report("publish", "")
             publication.publish(
-                connection, settings.marts, marts, manifest, lambda name: report("publish", name), compared()
+                connection,
+                settings.marts,
+                marts,
+                manifest,
+                lambda name: report("publish", name),
+                compared(),
+                unchanged=there.unchanged() if isinstance(there, increments.TakenOver) else (),
             )
+            if settings.engine == "duckdb" and code == Exit.DONE:
+                increments.mark(connection, inputs)
         returned.give_back(settings.raw, settings.marts, gate.problems, report)
         written = publication.read_manifest(settings.marts)
         if written is None or written["run_id"] != manifest["run_id"]:
@@ -77,7 +88,7 @@ def load_and_check(
     connection: duckdb.DuckDBPyConnection,
     settings: Settings,
     report: Callable[[str, str], None],
-    run_models: transform.RunModels,
+    there: transform.Engine,
 ) -> tuple[GateResult, list[transform.Model]]:
     """Fill the warehouse up to the gate: every row read, typed, checked, and accepted or in quarantine.
 
@@ -86,14 +97,16 @@ def load_and_check(
     from pipelines import ingest, quality, rubric
 
     sources = contracts.load_contracts()
+    taken_over = there if isinstance(there, increments.TakenOver) else None
     report("ingest", "")
-    ingest.ingest(
+    changed = ingest.ingest(
         connection,
         settings.raw,
         sources,
         lambda detail: report("ingest", detail),
         key=settings.key,
         declared=settings.corrections,
+        kept=taken_over.kept_files if taken_over else None,
     )
     # Everything received is in: what runs from here on needs no file but those it publishes or hands to Spark.
     exchange = settings.warehouse.with_name(f"{settings.warehouse.name}.spark").resolve()
@@ -105,16 +118,21 @@ def load_and_check(
         raise KaoheError(Exit.REJECTED, f"the rubric breaks {len(broken)} of its laws; nothing was published", broken)
     rubric.load_into(connection, edition, [rubric.scenario(edition)])
     report("check", "")
-    gate = quality.run_checks(connection, sources, lambda detail: report("check", detail))
+    gate = quality.run_checks(
+        connection, sources, lambda detail: report("check", detail), there, changed if taken_over else None
+    )
     quality.quarantine(connection, sources)
-    return gate, quality.run_checks_of_records(connection, sources, run_models)
+    # What rows in quarantine would have fed is known by no town or year in particular: then all is made anew.
+    if taken_over and not gate.critical_failures:
+        taken_over.reach(sources, changed)
+    return gate, quality.run_checks_of_records(connection, sources, there)
 
 
 def score(
     connection: duckdb.DuckDBPyConnection,
     settings: Settings,
     report: Callable[[str, str], None],
-    run_models: transform.RunModels,
+    there: transform.Engine,
     made: Collection[transform.Model],
 ) -> list[transform.Model]:
     """Run every model that is not ``made`` yet on what the gate accepted; the marts among them."""
@@ -124,7 +142,7 @@ def score(
     ]
     report("score", "")
     transform.trace_indicators(connection, contracts.load_contracts())
-    run_models([model for model in models if model not in made], lambda name: report("score", name))
+    there.run_models([model for model in models if model not in made], lambda name: report("score", name))
     marts = [model for model in models if model.layer == "marts"]
     transform.comment(connection, models if settings.engine == "duckdb" else marts)
     return marts
@@ -136,12 +154,19 @@ def _left_out(settings: Settings) -> Collection[str]:
 
 
 @contextlib.contextmanager
-def engine(connection: duckdb.DuckDBPyConnection, settings: Settings) -> Iterator[transform.RunModels]:
-    """What runs the models for ``connection``: DuckDB itself, or Spark beside it."""
-    if settings.engine == "duckdb":
-        yield partial(transform.run_models, connection)
+def engine(
+    connection: duckdb.DuckDBPyConnection, settings: Settings, kept_files: frozenset[str] | None = None
+) -> Iterator[transform.Engine]:
+    """What runs models and checks for ``connection``: DuckDB itself, or Spark beside it.
+
+    ``kept_files`` are those a warehouse that was taken over holds the rows of.
+    """
+    if kept_files is not None:
+        yield increments.TakenOver(connection, kept_files)
+    elif settings.engine == "duckdb":
+        yield transform.InDuckDB(connection)
     else:
         from pipelines import spark
 
         with spark.connect(connection, settings.warehouse, settings.spark_master) as there:
-            yield there.run_models
+            yield there

@@ -18,6 +18,7 @@ class Settings:
         engine: what runs the models; it changes no digit, so it is no part of what a run depends on.
         key: the file with the key for identity numbers; None takes the usual one.
         corrections: the file of declared corrections, if there is one.
+        force: do all the work again, whatever an earlier run has left.
     """
 
     raw: Path
@@ -31,3 +32,4 @@ class Settings:
     spark_master: str = "local[2]"
     key: Path | None = None
     corrections: Path | None = None
+    force: bool = False

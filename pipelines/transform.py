@@ -5,7 +5,8 @@ its unit). ``persons`` lists the columns of a mart that count persons of person-
 computed from them. What a column means everywhere stands once in ``models/columns.yml``; a model that stands in for
 another's figures names it in ``columns_of``. A model without a SELECT of its own is ``same_as`` another one,
 ``reading`` other tables in place of those the other reads: the same rules on other figures, and columns that mean the
-same.
+same. ``by_town`` says that each row rests on rows of its own town and year alone, and on those without either, so that
+where only some towns changed, only their rows are made anew; a test holds every such model to it.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pipelines.plain_yaml import load_yaml
 from pipelines.sql_text import literal
@@ -35,8 +36,30 @@ INDICATOR_FIGURE = "indicator_figure"
 #: The layers that ask about results: no score, total or grade rests on them.
 ANALYSIS = ("levers", "changes", "stability", "screens")
 
-#: Makes the tables of models, in the order given, and reports the name of each.
-RunModels = Callable[[Sequence["Model"], Callable[[str], None]], None]
+
+class Engine(Protocol):
+    """What runs the SQL of models and checks."""
+
+    def run_models(self, models: Sequence[Model], report: Callable[[str], None]) -> None:
+        """Make the tables of models, in the order given, and report the name of each."""
+
+    def cursor(self) -> Any:
+        """A cursor of the Python database API, to ask what the checks ask."""
+
+
+@dataclass(frozen=True)
+class InDuckDB:
+    """DuckDB itself, on the connection of the run."""
+
+    connection: duckdb.DuckDBPyConnection
+
+    def run_models(self, models: Sequence[Model], report: Callable[[str], None]) -> None:
+        """See ``Engine``."""
+        run_models(self.connection, models, report)
+
+    def cursor(self) -> Any:
+        """See ``Engine``."""
+        return self.connection.cursor()
 
 
 @dataclass(frozen=True)
@@ -53,6 +76,7 @@ class Model:
         columns_of: another model whose columns of the same name mean the same; empty where there is none.
         persons: columns that count persons of person-level sources; small ones are not shared, see ``suppression``.
         made_of_persons: columns computed from those.
+        by_town: each row rests on the rows of its own town and year alone.
         yields: names of the columns its SELECT yields, as far as they are written out.
         needs: tables its FROM clauses name.
     """
@@ -66,6 +90,7 @@ class Model:
     columns_of: str
     persons: tuple[str, ...]
     made_of_persons: tuple[str, ...]
+    by_town: bool
     yields: tuple[str, ...]
     needs: frozenset[str]
 
@@ -253,6 +278,7 @@ def _read(path: Path, folder: Path) -> Model:
         columns_of=header.get("columns_of", header.get("same_as", "")),
         persons=tuple(header.get("persons", ())),
         made_of_persons=tuple(header.get("made_of_persons", ())),
+        by_town=header.get("by_town", False),
         yields=tuple(tree.named_selects),
         needs=_tables(tree),
     )

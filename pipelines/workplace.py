@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipelines import interruption
+from pipelines import increments, interruption
 from pipelines.errors import Exit, KaoheError
 from pipelines.publish import publication
 
@@ -52,13 +52,15 @@ def _busy(place: Path, holder: Path) -> str:
 
 
 @contextlib.contextmanager
-def warehouse(path: Path, memory_limit: str | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A new, empty warehouse at ``path``; what an earlier run left there is working data and goes."""
+def warehouse(
+    path: Path, memory_limit: str | None = None, is_kept: bool = False
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A new, empty warehouse at ``path``; what an earlier run left there is working data and goes, or ``is_kept``."""
     import duckdb
 
     from pipelines.ingest.sheets import ARRIVING
 
-    for leftover in (path, path.with_name(path.name + ".wal")):
+    for leftover in () if is_kept else (path, path.with_name(path.name + ".wal")):
         leftover.unlink(missing_ok=True)
     # Copies of files that a killed run was reading may hold what the warehouse keeps from view, too.
     for folder in (path.with_name(path.name + ".tmp"), *path.parent.glob(f"{ARRIVING}*")):
@@ -75,6 +77,8 @@ def warehouse(path: Path, memory_limit: str | None = None) -> Iterator[duckdb.Du
             except duckdb.ParserException as error:
                 raise KaoheError(Exit.USAGE, f"{memory_limit}: 请写作 write it as 2GB, 512MB ({error})") from None
         with interruption.reaches(connection):
+            if is_kept:
+                increments.unmark(connection)
             yield connection
     finally:
         connection.close()

@@ -64,7 +64,12 @@ class Check:
 def every_check(contracts: Mapping[str, Contract]) -> list[Check]:
     """The checks of all contracts, then those of the SQL files, in a fixed order."""
     found = [check for contract in contracts.values() for check in _contract_checks(contract)]
-    return found + [_from_file(path) for path in sorted(FOLDER.glob("*.sql"))]
+    return found + spanning_checks()
+
+
+def spanning_checks() -> list[Check]:
+    """The checks of the SQL files, which look at more than one source."""
+    return [_from_file(path) for path in sorted(FOLDER.glob("*.sql"))]
 
 
 def _contract_checks(contract: Contract) -> Iterator[Check]:

@@ -1,4 +1,4 @@
-"""Great Expectations on the run's own DuckDB connection: checks become suites, and the suites decide.
+"""Great Expectations on what the run itself works in: checks become suites, and the suites decide.
 
 Importing this module imports Great Expectations, which takes seconds: import it where it is needed.
 """
@@ -15,6 +15,7 @@ from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.pool import StaticPool
 
 from pipelines import interruption
+from pipelines.errors import KaoheError
 
 # What importing Great Expectations would import as well, where it finds it, for no check here: a grammar that JSON
 # Schema compiles (a fourth of the time), and Spark, whose client ends the process where it takes it for a doctest.
@@ -39,9 +40,8 @@ for _name in _PUT_OFF:
     del sys.modules[_name]
 
 if TYPE_CHECKING:
-    import duckdb
-
     from pipelines.quality.checks import Check
+    from pipelines.transform import Engine
 
 _DIALECT = "kaohe"
 
@@ -80,7 +80,7 @@ class WarehouseDialect(DefaultDialect):
                 cursor.execute(statement, parameters)
         except Exception as error:
             interruption.check()
-            if isinstance(error, duckdb.OutOfMemoryException | duckdb.IOException):
+            if isinstance(error, duckdb.OutOfMemoryException | duckdb.IOException | KaoheError):
                 raise _EndsTheRun from error
             raise
 
@@ -159,8 +159,10 @@ def _expectation(check: Check) -> gx.expectations.Expectation:
     return NoBreakingRow(unexpected_rows_query=check.query.replace("{", "{{").replace("}", "}}"), **told)
 
 
-def validate(connection: duckdb.DuckDBPyConnection, checks: Sequence[Check]) -> dict[str, int]:
-    """How many rows break each check, by its name. RuntimeError where an expectation could not be evaluated.
+def validate(there: Engine, checks: Sequence[Check]) -> dict[str, int]:
+    """How many rows break each check, by its name, as ``there`` counts them.
+
+    RuntimeError where an expectation could not be evaluated.
 
     Writes no file, asks no network and leaves nothing open.
     """
@@ -171,14 +173,14 @@ def validate(connection: duckdb.DuckDBPyConnection, checks: Sequence[Check]) -> 
             store_backend_defaults=in_memory, analytics_enabled=False, progress_bars=ProgressBarsConfig(globally=False)
         ),
     )
-    cursor = connection.cursor()
+    cursor = there.cursor()
     of_sources = suites(checks)
     breaking: dict[str, int] = {}
     try:
         warehouse = context.data_sources.add_sql(
             "warehouse",
             connection_string=f"{_DIALECT}://",
-            # The same database the run works in, not a second one.
+            # What the run works in, not a second database.
             kwargs={"creator": lambda: cursor, "poolclass": StaticPool},
             # All at once: adding them one by one would write the whole configuration each time.
             assets=[

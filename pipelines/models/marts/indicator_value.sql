@@ -1,6 +1,7 @@
 /*
 grain: one row per year, town and indicator, reported or not
 key: [year, town_id, indicator]
+by_town: true
 columns:
   numerator: numerator, as its indicator defines it; empty when not reported
   denominator: denominator, as its indicator defines it; empty when not reported

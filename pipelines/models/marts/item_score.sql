@@ -1,6 +1,7 @@
 /*
 grain: one row per year, town and item, under the reading in force
 key: [year, town_id, item]
+by_town: true
 columns:
   kind: scored (counts towards 100), bonus or condition (carries no points)
   available: points the item can give

@@ -1,5 +1,6 @@
 /*
 grain: one row per scenario, year, town and item
+by_town: true
 columns:
   available: points the item can give
   status: scored, judged, missing or not_applicable

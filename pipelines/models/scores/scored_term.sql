@@ -1,5 +1,6 @@
 /*
 grain: one row per scenario, year, town, item and term
+by_town: true
 columns:
   terms_of_item: how many terms the item has
   status: scored, judged, missing or not_applicable

@@ -1,5 +1,6 @@
 /*
 grain: one row per year, town and item that an assessor scored
+by_town: true
 columns:
   score_n: exact mean of the assessors' scores, numerator
   score_d: exact mean of the assessors' scores, denominator
