@@ -307,8 +307,8 @@ def compare(
     as_json: AsJson = False,
 ) -> int:
     """总分为何变动：各部分之和等于变动 why totals changed, in parts that add up exactly."""
-    from pipelines.analysis.changes import compare as compared
-    from pipelines.analysis.changes import compare_in_words, open_earlier
+    from pipelines.analysis.causes import compare as compared
+    from pipelines.analysis.causes import compare_in_words, open_earlier
     from pipelines.analysis.marts import open_marts
 
     earlier = open_earlier(marts, before) if before else None

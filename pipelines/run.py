@@ -1,4 +1,15 @@
-"""The whole flow on one page: received files → checked rows → scores → one published set."""
+"""The whole flow on one page: received files → checked rows → scores → one published set.
+
+========  =======================  ==================================================================================
+step      done by                  makes
+========  =======================  ==================================================================================
+ingest    ``ingest``               ``raw_<source>``, ``typed_<source>``, ``delivery_…``, ``town_year``
+rubric    ``rubric``               ``rubric_…``
+check     ``quality``              ``check_failure``, ``gate_…``, ``accepted_<source>``, ``withheld``
+score     ``transform``, models/   indicators, ``indicator_figure`` (all of them), ``scored_…``, the marts
+publish   ``publish``              the folder of marts with its manifest; the files given back
+========  =======================  ==================================================================================
+"""
 
 from __future__ import annotations
 

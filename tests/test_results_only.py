@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from conftest import ROOT
 from pipelines import run as flow
 from pipelines import transform
-from pipelines.analysis.changes import parts
+from pipelines.analysis.causes import parts
 from pipelines.analysis.marts import Marts, open_marts
 from pipelines.cli import app
 from pipelines.errors import Exit, KaoheError
