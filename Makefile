@@ -46,6 +46,7 @@ lint: $(INSTALLED) ## 规范与类型 what pre-commit and CI hold the code to
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo --no-cache
 	$(BIN)/yamllint --strict .
 	$(BIN)/sqlfluff lint --disable-progress-bar --processes 2 pipelines
 	$(BIN)/kaohe rubric lint

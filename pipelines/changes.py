@@ -16,6 +16,7 @@ from pipelines.places import place
 from pipelines.publish.chain import CURRENT, STORE
 from pipelines.publish.publication import read_manifest
 from pipelines.publish.received import compared, file_name, rows_as_read
+from pipelines.rows import rows_of
 from pipelines.sql_text import literal
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def changes(connection: duckdb.DuckDBPyConnection, marts: Path, inputs: Mapping[
     )
     for contract in compared():
         _compare(connection, contract, folder / file_name(contract))
-    cells = _rows(
+    cells = rows_of(
         connection,
         f"""SELECT cell.*, town_name, applied.entry AS correction
         FROM changed_cell AS cell
@@ -208,18 +209,12 @@ def _scores(
     both = ", ".join(f"was.{name} AS before_{name}, now.{name} AS after_{name}" for name in columns)
     differs = " OR ".join(f"was.{name} IS DISTINCT FROM now.{name}" for name in columns)
     told = ", ".join(f"coalesce(now.{name}, was.{name}) AS {name}" for name in named.split(", "))
-    return _rows(
+    return rows_of(
         connection,
         f"""SELECT {", ".join(key)}, {told}, {both}
         FROM {mart} AS now FULL JOIN read_parquet({literal(folder / f"{mart}.parquet")}) AS was USING ({", ".join(key)})
         WHERE {differs} ORDER BY ALL""",
     )
-
-
-def _rows(connection: duckdb.DuckDBPyConnection, query: str) -> list[_Row]:
-    cursor = connection.execute(query)
-    names = [column[0] for column in cursor.description or ()]
-    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
 # In words -------------------------------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from pipelines.errors import Exit, KaoheError
 from pipelines.labels import Language, both, label
 from pipelines.lineage import Lineage
 from pipelines.masking import lines, masked
+from pipelines.settings import Settings
 from pipelines.terminal import Progress, answer, print_problem, summarise, tell
 from pipelines.unattended import Attendance
 
@@ -97,7 +98,7 @@ def run(
 
     attendance = context.ensure_object(Attendance)
     attendance.begin(marts, log, on_success, on_failure, Lineage(lineage, raw, marts) if lineage else None)
-    settings = flow.Settings(
+    settings = Settings(
         raw,
         marts,
         warehouse,
@@ -131,11 +132,11 @@ def check(
     lang: Lang = "zh",
 ) -> int:
     """只读取并检查，不发布 load and check only; publish nothing."""
-    from pipelines import quality
+    from pipelines import quality, workplace
     from pipelines import run as flow
 
-    settings = flow.Settings(raw, MARTS, warehouse, rubric / edition, key=key, corrections=_declared(corrections))
-    with flow.alone(warehouse), flow.warehouse(warehouse) as connection:
+    settings = Settings(raw, MARTS, warehouse, rubric / edition, key=key, corrections=_declared(corrections))
+    with workplace.alone(warehouse), workplace.warehouse(warehouse) as connection:
         with flow.engine(connection, settings) as there:
             gate, _ = flow.load_and_check(connection, settings, Progress(lang), there)
         for problem in quality.problems(connection, "warning"):
@@ -159,18 +160,19 @@ def changes(
 ) -> int:
     """发布之前对照：改了哪些单元格、得分随之怎样变 what would change if published now; publish nothing."""
     from pipelines import changes as compared
-    from pipelines import review
+    from pipelines import review, workplace
     from pipelines import run as flow
+    from pipelines.manifest import inputs_of
 
-    settings = flow.Settings(raw, marts, warehouse, rubric / edition, key=key, corrections=_declared(corrections))
+    settings = Settings(raw, marts, warehouse, rubric / edition, key=key, corrections=_declared(corrections))
     progress = Progress(lang)
-    with flow.alone(warehouse), flow.warehouse(warehouse) as connection:
+    with workplace.alone(warehouse), workplace.warehouse(warehouse) as connection:
         with flow.engine(connection, settings) as there:
             gate, made = flow.load_and_check(connection, settings, progress, there)
             if gate.critical_failures:
                 raise gate.refusal()
             flow.score(connection, settings, progress, there, made)
-        found = compared.changes(connection, marts, flow.inputs_of(settings))
+        found = compared.changes(connection, marts, inputs_of(settings))
         answer(found, compared.changes_in_words(found, lang), as_json)
         # After all of it is told: a result signed off would not be published.
         review.hold_to_sign_off(connection, marts / "current")
@@ -209,9 +211,9 @@ def report(
     lang: Lang = "zh",
 ) -> int:
     """生成报告、工作簿和网站 render the notebooks, workbooks and site of what is published."""
-    from pipelines.publish.report import write_reports
-    from pipelines.publish.site import write_site
-    from pipelines.publish.workbook import write_workbooks
+    from pipelines.report.notebooks import write_reports
+    from pipelines.report.site import write_site
+    from pipelines.report.workbook import write_workbooks
 
     compared = years.split()
     if compared and not (len(compared) == 2 and all(year.isdigit() for year in compared)):
@@ -305,8 +307,8 @@ def compare(
     as_json: AsJson = False,
 ) -> int:
     """总分为何变动：各部分之和等于变动 why totals changed, in parts that add up exactly."""
-    from pipelines.analysis.changes import compare as compared
-    from pipelines.analysis.changes import compare_in_words, open_earlier
+    from pipelines.analysis.causes import compare as compared
+    from pipelines.analysis.causes import compare_in_words, open_earlier
     from pipelines.analysis.marts import open_marts
 
     earlier = open_earlier(marts, before) if before else None
@@ -365,10 +367,10 @@ def restore(
     lang: Lang = "zh",
 ) -> int:
     """恢复先前发布的结果，作为新的一次发布 publish an earlier result again."""
-    from pipelines import run as flow
+    from pipelines import workplace
     from pipelines.publish import publication
 
-    with flow.alone(marts):
+    with workplace.alone(marts):
         now = publication.restore(marts, run_id)
     typer.echo(label("restored", lang).format(run_id=run_id, sequence=now.sequence))
     return Exit.DONE
@@ -392,7 +394,7 @@ def notice(
     marts: Marts = MARTS,
 ) -> int:
     """起草年度考核通报 draft the notice of a year's results."""
-    from pipelines.publish.notice import write_notice
+    from pipelines.report.notice import write_notice
 
     typer.echo(write_notice(marts, year, marts))
     return Exit.DONE

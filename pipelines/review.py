@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.errors import Exit, KaoheError, Problem
 from pipelines.labels import Language, label
+from pipelines.places import place
 from pipelines.sql_text import literal
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def hold_to_sign_off(connection: duckdb.DuckDBPyConnection, published: Path) -> 
                     "after sign-off only an adjustment on review (adjustments) changes a score; put the delivery back, "
                     "or sign the year off anew",
                     sheet,
-                    f"{row}:{row}" if file.lower().endswith(".xlsx") else f"line {row}",
+                    place(file, row),
                     value=signed,
                 )
             )

@@ -76,7 +76,7 @@ class Progress:
         elif not detail:
             self._clear()
             elapsed = time.monotonic() - self._begun
-            typer.echo(f"[{elapsed:5.1f} s] {label(f'step_{step}', self._lang)}", err=True)
+            tell(f"[{elapsed:5.1f} s] {label(f'step_{step}', self._lang)}")
         elif self._is_terminal:
             self._clear()
             typer.echo(f"          {one_line(detail)[:60]}", err=True, nl=False)

@@ -13,9 +13,9 @@ import duckdb
 import pytest
 from typer.testing import CliRunner
 
-from pipelines import rescoring, rubric, transform
+from pipelines import rubric, transform
 from pipelines import run as flow
-from pipelines.analysis import levers
+from pipelines.analysis import levers, rescoring
 from pipelines.analysis.grades import bands_of, gap_to_next, unmet_conditions
 from pipelines.analysis.levers import Limit
 from pipelines.analysis.marts import Marts, open_marts

@@ -19,7 +19,7 @@ from pipelines import run as flow
 from pipelines.analysis import comparison, losses, one_town, quality, tables, trends
 from pipelines.analysis.marts import Marts, open_marts
 from pipelines.errors import Exit, KaoheError
-from pipelines.publish.report import NOTEBOOKS, _body, run_notebook, write_reports
+from pipelines.report.notebooks import NOTEBOOKS, _body, run_notebook, write_reports
 
 NAMES = [
     "01-overview",

@@ -15,8 +15,8 @@ import duckdb
 import pytest
 
 from pipelines import run as flow
-from pipelines.publish.site import write_site
-from pipelines.publish.site.pages import page_name
+from pipelines.report.site import write_site
+from pipelines.report.site.pages import page_name
 from pipelines.sql_text import literal
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")

@@ -16,8 +16,9 @@ import duckdb
 import pytest
 from sqlglot.errors import UnsupportedError
 
-from pipelines import rescoring, rubric, transform
+from pipelines import rubric, transform
 from pipelines import run as flow
+from pipelines.analysis import rescoring
 from pipelines.demo import write_demo
 from pipelines.errors import Exit, KaoheError
 from pipelines.publish import publication

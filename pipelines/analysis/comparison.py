@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pipelines.analysis.changes import CAUSES, parts
+from pipelines.analysis.causes import CAUSES, parts
 from pipelines.analysis.charts import (
     GAIN,
     INK,

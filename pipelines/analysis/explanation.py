@@ -263,7 +263,7 @@ def _place(row: _Row, lang: Language) -> str:
     told = label("explain_row" if more == 1 else "explain_rows", lang).format(row=row["source_row"], count=more)
     # In a text file the row is all there is to name; in a workbook a cell has an address.
     named = "  ".join(
-        f"{cell['header']} {cell['cell']}" if row["source_file"].endswith(".xlsx") else cell["header"]
+        f"{cell['header']} {cell['cell']}" if row["source_file"].lower().endswith(".xlsx") else cell["header"]
         for cell in row["cells"]
         if cell["header"]
     )

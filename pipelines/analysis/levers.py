@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,13 +17,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError
 from ruamel.yaml.error import YAMLError
 
-from pipelines import rescoring
+from pipelines.analysis import rescoring
 from pipelines.analysis.grades import Gap, bands_of, gap_in_words, gap_to_next, unmet_conditions
 from pipelines.analysis.marts import Marts
 from pipelines.analysis.words import grade_name
 from pipelines.errors import Exit, KaoheError
 from pipelines.labels import Language, label
 from pipelines.plain_yaml import load_yaml
+from pipelines.rows import rows_of
 from pipelines.sql_text import literal
 
 if TYPE_CHECKING:
@@ -85,20 +87,18 @@ def levers(marts: Marts, rubrics: Path, town: str, year: int, limits: Mapping[st
     """
     connection = rescoring.reopen(marts, rubrics)
     town_id = marts.town_id(town, year)
-    standing = _rows(connection, "FROM town_score WHERE town_id = $town AND year = $year", town=town_id, year=year)
+    one = {"town": town_id, "year": year}
+    standing = rows_of(connection, "FROM town_score WHERE town_id = $town AND year = $year", one)
     if not standing:
         raise KaoheError(Exit.USAGE, f"{town}: {year} 年未考核 not assessed in {year}")
-    known = {row["indicator"] for row in _rows(connection, "FROM rubric_indicator")}
+    known = {row["indicator"] for row in rows_of(connection, "FROM rubric_indicator")}
     if unknown := sorted(set(limits) - known):
         raise KaoheError(Exit.USAGE, f"没有指标 no such indicator: {', '.join(unknown)}")
     where = f"year = {year} AND town_id = {literal(town_id)}"
     rescoring.find_levers(connection, f"SELECT year, town_id, TRUE AS every_level FROM town_year WHERE {where}")
-    found = _rows(connection, "FROM lever ORDER BY indicator, lever_no")
+    found = rows_of(connection, "FROM lever ORDER BY indicator, lever_no")
     choices = _choices(connection, found, limits, year, town_id)
-
-    def ask(query: str, parameters: _Row) -> list[_Row]:
-        return _rows(connection, query, **parameters)
-
+    ask = partial(rows_of, connection)
     gap = gap_to_next(standing[0], bands_of(ask), unmet_conditions(ask, [town_id], [year])[town_id, year])
     return {
         "town": standing[0],
@@ -106,13 +106,12 @@ def levers(marts: Marts, rubrics: Path, town: str, year: int, limits: Mapping[st
         "levers": sorted(
             _worth_showing(connection, found), key=lambda row: (-row["points_gained"] / row["change"], row["indicator"])
         ),
-        "judged": _rows(
+        "judged": rows_of(
             connection,
             "SELECT item, title_zh, title_en, available - points AS lacks FROM item_score WHERE town_id = $town "
             "AND year = $year AND status = 'judged' AND kind = 'scored' AND points < available "
             "ORDER BY lacks DESC, item",
-            town=town_id,
-            year=year,
+            one,
         ),
         "cheapest": _cheapest(choices, found, gap) if gap else None,
     }
@@ -122,7 +121,7 @@ def _worth_showing(connection: duckdb.DuckDBPyConnection, found: Sequence[_Row])
     """Of an indicator that gains hundredth by hundredth only the first gain and the last; of any other every step."""
     continuous = {
         row["indicator"]
-        for row in _rows(connection, "FROM rubric_term WHERE part_step = 'pro_rata' OR below_target = 'linear'")
+        for row in rows_of(connection, "FROM rubric_term WHERE part_step = 'pro_rata' OR below_target = 'linear'")
     }
     last = {row["indicator"]: row["lever_no"] for row in found}
     return [
@@ -142,7 +141,7 @@ def _choices(
         limit = limits.get(row["indicator"], Limit())
         if limit.most is None or row["change"] <= limit.most:
             steps.setdefault(row["indicator"], []).append(row)
-    shared = _rows(
+    shared = rows_of(
         connection,
         "SELECT DISTINCT one.indicator, other.indicator AS beside FROM rubric_term AS one "
         "INNER JOIN rubric_term AS other USING (item) WHERE one.indicator <> other.indicator",
@@ -204,7 +203,7 @@ def _scored_together(
     rescoring.score_variants(connection)
     effect = {
         int(row["variant"]): row
-        for row in _rows(
+        for row in rows_of(
             connection,
             "SELECT after.town_id AS variant, sum(after.points_low - before.points_low) AS gain, "
             "string_agg(before.item, '; ' ORDER BY before.item) FILTER (after.is_met AND NOT before.is_met) AS meets "
@@ -212,7 +211,7 @@ def _scored_together(
             "ANTI JOIN adjustment ON adjustment.year = year AND adjustment.town_id = before.town_id "
             "AND adjustment.item = before.item "
             "WHERE before.town_id = $town AND before.scenario = 'in_force' GROUP BY ALL",
-            town=town_id,
+            {"town": town_id},
         )
     }
     return [
@@ -269,9 +268,9 @@ def what_if(marts: Marts, rubrics: Path, town: str, year: int, changes: Mapping[
     """
     connection = rescoring.reopen(marts, rubrics)
     town_id = marts.town_id(town, year)
-    indicators = {row["indicator"] for row in _rows(connection, "FROM rubric_indicator")}
+    indicators = {row["indicator"] for row in rows_of(connection, "FROM rubric_indicator")}
     available = {
-        row["item"]: row["available"] for row in _rows(connection, "FROM rubric_item WHERE kind <> 'condition'")
+        row["item"]: row["available"] for row in rows_of(connection, "FROM rubric_item WHERE kind <> 'condition'")
     }
     for name, value in changes.items():
         numbers = [_number(part) for part in value.split("/")]
@@ -298,27 +297,27 @@ def what_if(marts: Marts, rubrics: Path, town: str, year: int, changes: Mapping[
             raise KaoheError(Exit.USAGE, f"{name}={value}: 没有这个指标或条款 no such indicator or item")
     rescoring.score(connection)
     one = {"town": town_id, "year": year}
-    before = _rows(connection, "FROM published.town_score WHERE town_id = $town AND year = $year", **one)
+    before = rows_of(connection, "FROM published.town_score WHERE town_id = $town AND year = $year", one)
     if not before:
         raise KaoheError(Exit.USAGE, f"{town}: {year} 年未考核 not assessed in {year}")
     return {
         "before": before[0],
-        "after": _rows(connection, "FROM town_score WHERE town_id = $town AND year = $year", **one)[0],
-        "items": _rows(
+        "after": rows_of(connection, "FROM town_score WHERE town_id = $town AND year = $year", one)[0],
+        "items": rows_of(
             connection,
             "SELECT item, now.title_zh, now.title_en, was.points AS points_before, now.points AS points_after, "
             "was.is_met AS met_before, now.is_met AS met_after FROM item_score AS now "
             "INNER JOIN published.item_score AS was USING (year, town_id, item) WHERE town_id = $town AND year = $year "
             "AND (now.points IS DISTINCT FROM was.points OR now.is_met IS DISTINCT FROM was.is_met) ORDER BY item",
-            **one,
+            one,
         ),
-        "others": _rows(
+        "others": rows_of(
             connection,
             "SELECT town_id, now.town_name, was.rank AS rank_before, now.rank AS rank_after FROM town_score AS now "
             "INNER JOIN published.town_score AS was USING (year, town_id) WHERE year = $year AND town_id <> $town "
             "AND (now.rank IS DISTINCT FROM was.rank OR now.grade IS DISTINCT FROM was.grade) "
             "ORDER BY now.rank, town_id",
-            **one,
+            one,
         ),
     }
 
@@ -374,7 +373,7 @@ def city_levers(marts: Marts, rubrics: Path, year: int) -> list[_Row]:
         """
     )
     rescoring.score(connection)
-    return _rows(
+    return rows_of(
         connection,
         """
         WITH counted AS (
@@ -393,15 +392,8 @@ def city_levers(marts: Marts, rubrics: Path, year: int) -> list[_Row]:
         -- Where every town's smallest gain is all it can gain, the two aims are one.
         FROM counted QUALIFY row_number() OVER (PARTITION BY indicator, towns, units ORDER BY aim DESC) = 1
         ORDER BY towns_up DESC, points DESC, units, indicator, aim LIMIT $most""",
-        most=MOST,
+        {"most": MOST},
     )
-
-
-def _rows(connection: duckdb.DuckDBPyConnection, query: str, **parameters: Any) -> list[_Row]:
-    cursor = connection.cursor()
-    cursor.execute(query, parameters or None)
-    names = [column[0] for column in cursor.description or ()]
-    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
 # In words -------------------------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.errors import Exit, KaoheError
 from pipelines.publish import chain
+from pipelines.rows import rows_of
 from pipelines.sql_text import identifier, literal
 
 if TYPE_CHECKING:
@@ -88,10 +89,7 @@ class Marts:
 
     def rows(self, sql: str, parameters: Sequence[Any] | dict[str, Any] = ()) -> list[dict[str, Any]]:
         """The answer to ``sql`` as plain rows, for code that draws or writes rather than shows a table."""
-        cursor = self._connection.cursor()
-        cursor.execute(sql, parameters or None)
-        names = [column[0] for column in cursor.description or ()]
-        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        return rows_of(self._connection.cursor(), sql, parameters)
 
     def town_id(self, town: str, year: int | None = None) -> str:
         """The identifier of a town given by identifier, code or any name it ever had; KaoheError for any other."""

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.contracts import Contract
-from pipelines.corrections import apply_corrections, name_corrected_rows
 from pipelines.errors import Exit, KaoheError, Problem
+from pipelines.ingest.corrections import apply_corrections, name_corrected_rows
 from pipelines.ingest.deliveries import Delivery, discover, names_alike
 from pipelines.ingest.header import SEARCHED, find_header, plain
 from pipelines.ingest.identity import forget_key, read_key, set_key

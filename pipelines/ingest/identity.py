@@ -124,7 +124,7 @@ def _no_key(path: Path, zh: str, en: str) -> KaoheError:
 # Rows as they are taken in --------------------------------------------------------------------------------------------
 
 
-def kept(contract: Contract, arriving: str, *, has_beyond: bool = True) -> str:
+def without_identity_numbers(contract: Contract, arriving: str, *, has_beyond: bool = True) -> str:
     """A query for the rows of ``arriving`` (a table's name or a query in brackets) as they may be kept.
 
     Its columns are those of ``arriving``: ``source_file``, ``first_cell``, the fields of the contract and any others,

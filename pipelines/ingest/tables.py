@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.contracts import Contract
 from pipelines.ingest.header import Header, find_header, plain
-from pipelines.ingest.identity import kept
+from pipelines.ingest.identity import without_identity_numbers
 from pipelines.ingest.sheets import UnreadableError, first_cell, in_utf8, lines_if_plain
 from pipelines.ingest.values import (
     is_unparsed,
@@ -366,7 +366,7 @@ class Tables:
 
         A row that is merely odd is data, for the gate to judge.
         """
-        received = kept(contract, f"({received})", has_beyond=has_beyond)
+        received = without_identity_numbers(contract, f"({received})", has_beyond=has_beyond)
         keys = [contract.field(name) for name in contract.primary_key]
         told = ["first_cell", *(f'"{key.name}"' for key in keys if key.type in ("string", "integer", "year"))]
         # Few rows say 计 anywhere; only these are looked at more closely.

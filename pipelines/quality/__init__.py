@@ -10,6 +10,7 @@ from pipelines import transform
 from pipelines.contracts import Contract
 from pipelines.errors import Exit, KaoheError, Problem
 from pipelines.ingest.values import misleading_characters
+from pipelines.places import place_sql
 from pipelines.quality.checks import Check, Severity, every_check, spanning_checks
 from pipelines.quality.parting import part_rows
 from pipelines.transform import Engine, InDuckDB, Model
@@ -143,6 +144,7 @@ def _keep_failures(connection: duckdb.DuckDBPyConnection, contract: Contract, ch
     if is_personal:
         written = f"CASE WHEN {written} IS NOT NULL THEN '***' END"
     misleading = misleading_characters(written) if check.field and not is_personal else "NULL"
+    cell = place_sql("failing.source_file", "failing.source_row", "coalesce(failing.position, header.position)")
     year, town = ("typed.year", "typed.town_id") if contract.town_field else ("NULL", "NULL")
     return int(
         connection.execute(
@@ -158,11 +160,7 @@ def _keep_failures(connection: duckdb.DuckDBPyConnection, contract: Contract, ch
             SELECT
                 $name, $source, $rule, $severity,
                 failing.source_file, failing.source_sheet, failing.source_row, nullif($field, ''), header.header,
-                CASE
-                    WHEN NOT ends_with(lower(failing.source_file), '.xlsx') THEN 'line ' || failing.source_row
-                    WHEN {_POSITION} IS NULL THEN failing.source_row || ':' || failing.source_row
-                    ELSE {_COLUMN_LETTERS} || failing.source_row
-                END,
+                {cell},
                 coalesce(failing.value, {written}),
                 coalesce(failing.year, {year}, file.year), coalesce(failing.town_id, {town}),
                 coalesce(failing.message_zh, $message_zh)
@@ -185,17 +183,6 @@ def _keep_failures(connection: duckdb.DuckDBPyConnection, contract: Contract, ch
             },
         ).fetchall()[0][0]
     )  # fmt: skip
-
-
-_POSITION = "coalesce(failing.position, header.position)"
-
-#: A column's letters as a spreadsheet has them: A to Z, AA to ZZ, AAA and on.
-_COLUMN_LETTERS = f"""CASE
-    WHEN {_POSITION} <= 26 THEN chr(64 + {_POSITION})
-    WHEN {_POSITION} <= 702 THEN chr(64 + ({_POSITION} - 1) // 26) || chr(65 + ({_POSITION} - 1) % 26)
-    ELSE chr(64 + ({_POSITION} - 27) // 676) || chr(65 + ({_POSITION} - 27) // 26 % 26)
-        || chr(65 + ({_POSITION} - 27) % 26)
-END"""
 
 
 def _keep_checks(connection: duckdb.DuckDBPyConnection, checks: Sequence[Check], breaking: Mapping[str, int]) -> None:

@@ -25,10 +25,10 @@ from pipelines.analysis.levers import read_limits
 from pipelines.analysis.marts import open_marts
 from pipelines.contracts import load_contracts
 from pipelines.errors import Exit, KaoheError
-from pipelines.publish.notice import write_notice
-from pipelines.publish.report import write_reports
-from pipelines.publish.site import write_site
-from pipelines.publish.workbook import write_workbooks
+from pipelines.report.notebooks import write_reports
+from pipelines.report.notice import write_notice
+from pipelines.report.site import write_site
+from pipelines.report.workbook import write_workbooks
 
 pytestmark = pytest.mark.group("9 security")
 

@@ -8,6 +8,7 @@ columns:
   value: numerator / denominator, rounded half up to six decimals for display; nothing is scored on it
   status: reported, missing (not reported), withheld (rows behind it are quarantined) or no_denominator (0 to divide by)
 */
+-- indicator_figure is what all models of the folder indicators yield, gathered as they are run.
 WITH figure AS (
     SELECT
         town_year.year,

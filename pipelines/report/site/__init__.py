@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 
 from pipelines.analysis.marts import open_marts
-from pipelines.publish.site.pages import FOLDER, Site
+from pipelines.report.site.pages import FOLDER, Site
 
 #: The kinds of page there are.
 PAGES = ("index", "years", "pairs", "towns", "methods", "quality")

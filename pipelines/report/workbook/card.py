@@ -12,7 +12,7 @@ from openpyxl.utils import column_index_from_string as column_of
 
 from pipelines.labels import both, label
 from pipelines.publish.book import AMBER, RED, Value
-from pipelines.publish.workbook.year import (
+from pipelines.report.workbook.year import (
     CARD,
     CARD_FIRST,
     DATA,

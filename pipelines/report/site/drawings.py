@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import Any
 
 from pipelines.analysis.grades import Band
-from pipelines.publish.site.words import points, signed
+from pipelines.report.site.words import points, signed
 
 _Row = dict[str, Any]
 

@@ -11,7 +11,7 @@ from openpyxl.utils import column_index_from_string as column_of
 
 from pipelines.labels import both, label
 from pipelines.publish.book import AMBER, RED, Value, printable
-from pipelines.publish.workbook.year import CARD, SUMMARY_FIRST, SUMMARY_SHEET, Row, Year, or_pending, word
+from pipelines.report.workbook.year import CARD, SUMMARY_FIRST, SUMMARY_SHEET, Row, Year, or_pending, word
 
 
 def write_summary(year: Year, sheet: Any) -> None:

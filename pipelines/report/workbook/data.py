@@ -13,8 +13,8 @@ from openpyxl.worksheet.datavalidation import DataValidation
 
 from pipelines.labels import both, label
 from pipelines.publish.book import AMBER, RED, choose
-from pipelines.publish.workbook.rules import steps
-from pipelines.publish.workbook.year import DATA, DATA_FIRST, RULE, RULES_SHEET, Row, Year, word
+from pipelines.report.workbook.rules import steps
+from pipelines.report.workbook.year import DATA, DATA_FIRST, RULE, RULES_SHEET, Row, Year, word
 
 _INPUTS = ("numerator", "denominator", "score_sum", "assessors", "withheld", "adjusted", "adjustment_withheld")
 #: Stands where a term has no use for an input.

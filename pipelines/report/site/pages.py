@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pipelines.analysis.explanation import explained_items, how
 from pipelines.analysis.grades import Band, Gap, bands_of, gap_in_words, gap_to_next, unmet_conditions
-from pipelines.publish.site import drawings, queries, words
+from pipelines.report.site import drawings, queries, words
 
 if TYPE_CHECKING:
     from jinja2 import Environment

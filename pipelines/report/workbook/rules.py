@@ -11,7 +11,7 @@ from openpyxl.utils import column_index_from_string as column_of
 
 from pipelines.labels import both
 from pipelines.publish.book import choose
-from pipelines.publish.workbook.year import FIRST_BAND, RULE, Row, Year, word
+from pipelines.report.workbook.year import FIRST_BAND, RULE, Row, Year, word
 
 
 def write_rules(year: Year, sheet: Any) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pipelines.labels import both, label
-from pipelines.publish.workbook.year import (
+from pipelines.report.workbook.year import (
     CHANGE_SHEET,
     DATA_SHEET,
     RANKING_SHEET,

@@ -8,7 +8,7 @@ from openpyxl.formatting.rule import FormulaRule
 
 from pipelines.labels import both
 from pipelines.publish.book import RED
-from pipelines.publish.workbook.year import SUMMARY_FIRST, SUMMARY_SHEET, Year, or_pending
+from pipelines.report.workbook.year import SUMMARY_FIRST, SUMMARY_SHEET, Year, or_pending
 
 
 def write_change(year: Year, sheet: Any) -> None:

@@ -15,13 +15,13 @@ from pathlib import Path
 
 from pipelines.analysis.marts import open_marts
 from pipelines.labels import both, label
-from pipelines.publish.workbook.card import write_card
-from pipelines.publish.workbook.change import write_change
-from pipelines.publish.workbook.data import write_data
-from pipelines.publish.workbook.readme import write_readme
-from pipelines.publish.workbook.rules import write_rules
-from pipelines.publish.workbook.summary import write_ranking, write_summary
-from pipelines.publish.workbook.year import (
+from pipelines.report.workbook.card import write_card
+from pipelines.report.workbook.change import write_change
+from pipelines.report.workbook.data import write_data
+from pipelines.report.workbook.readme import write_readme
+from pipelines.report.workbook.rules import write_rules
+from pipelines.report.workbook.summary import write_ranking, write_summary
+from pipelines.report.workbook.year import (
     CHANGE_SHEET,
     DATA_SHEET,
     RANKING_SHEET,
