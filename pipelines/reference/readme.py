@@ -28,8 +28,9 @@ def page(path: Path, edition: Path, golden: Path, language: Language) -> str:
 
 def exit_codes(*languages: Language) -> Iterator[str]:
     """A table of the exit codes and their meaning in ``languages``."""
-    heading = {"zh": "含义", "en": "meaning"}
-    yield f"| {'退出码' if 'zh' in languages else 'exit code'} | {' '.join(heading[each] for each in languages)} |"
+    headings = {"zh": ("退出码", "含义"), "en": ("exit code", "meaning")}
+    columns = zip(*(headings[language] for language in languages), strict=True)
+    yield f"| {' | '.join(map(' '.join, columns))} |"
     yield "|---|---|"
     for code in Exit:
         told = "<br>".join(label(f"exit_{code.name.lower()}", each) for each in languages)
