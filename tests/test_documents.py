@@ -3,16 +3,37 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
 from conftest import ROOT
-from pipelines.reference import documents
+from pipelines import cli
+from pipelines import run as flow
+from pipelines.reference import DOCUMENTS
 
 
-@pytest.mark.parametrize("path", documents(), ids=lambda path: path.name)
-def test_generated_documents_are_not_stale(path) -> None:  # type: ignore[no-untyped-def]
-    assert path.read_text(encoding="utf-8") == documents()[path], "run make docs"
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_generated_documents_are_not_stale(path: Path) -> None:
+    assert path.read_text(encoding="utf-8") == DOCUMENTS[path](), "run make docs"
+
+
+@pytest.mark.parametrize("name", ["README.md", "README.zh.md"])
+def test_the_readme_shows_what_a_run_of_the_committed_deliveries_prints(
+    name: str, committed_run: tuple[flow.Settings, flow.Outcome], capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings, outcome = committed_run
+    cli._summarise(outcome, settings.marts, "zh")
+    _, _, rest = (ROOT / name).read_text(encoding="utf-8").partition("<!-- sample:begin -->")
+    shown = _figures(rest.partition("<!-- sample:end -->")[0], "|")
+    assert len(shown) == 5
+    assert shown == _figures(capsys.readouterr().out, "│")
+
+
+def _figures(table: str, rule: str) -> list[list[str]]:
+    """The rows of ``table`` that begin with a year, cell by cell."""
+    rows = [[cell.strip() for cell in line.strip(f"{rule} ").split(rule)] for line in table.splitlines()]
+    return [row for row in rows if re.fullmatch(r"[0-9]{4}", row[0])]
 
 
 def test_links_between_documents_lead_somewhere() -> None:
