@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from pipelines import rubric
-from pipelines.reference import commands, dictionary, lineage, readme, rules, sources
+from pipelines.reference import commands, dependencies, dictionary, lineage, readme, rules, sources
 
 ROOT = Path(__file__).parent.parent.parent
 EDITION = ROOT / "rubric" / "2013"
@@ -18,10 +18,12 @@ GOLDEN = ROOT / "tests" / "golden"
 
 #: Every generated document by its path, and what writes its text.
 DOCUMENTS: dict[Path, Callable[[], str]] = {
+    ROOT / "docs" / "index.md": partial(readme.contents, ROOT / "docs" / "index.md"),
     ROOT / "docs" / "rubric-2013.md": partial(rules.page, EDITION),
     ROOT / "docs" / "sources.md": sources.page,
     ROOT / "docs" / "data-dictionary.md": dictionary.page,
     ROOT / "docs" / "commands.md": commands.page,
+    ROOT / "docs" / "dependencies.md": partial(dependencies.page, ROOT / "docs" / "dependencies.md", ROOT),
     ROOT / "docs" / "lineage.md": partial(lineage.page, EDITION),
     ROOT / "docs" / "lineage" / "overview.svg": partial(lineage.overview, EDITION),
     **{

@@ -1,4 +1,7 @@
-"""The parts of the READMEs that can be generated, each between its two marks: the rest is written by hand."""
+"""What can be generated of the READMEs and the page of contents, each part between two marks.
+
+The rest of these pages is written by hand.
+"""
 
 from __future__ import annotations
 
@@ -19,11 +22,23 @@ def page(path: Path, edition: Path, golden: Path, language: Language) -> str:
     exit codes mean in ``language``.
     """
     text = path.read_text(encoding="utf-8")
-    for name, lines in (("sample", _sample(edition, golden)), ("exit-codes", exit_codes(language))):
-        before, begin, rest = text.partition(f"<!-- {name}:begin -->\n")
-        _, end, after = rest.partition(f"<!-- {name}:end -->\n")
-        text = "".join([before, begin, *(f"{line}\n" for line in lines), end, after])
-    return text
+    text = _filled(text, "sample", _sample(edition, golden))
+    return _filled(text, "exit-codes", exit_codes(language))
+
+
+def contents(path: Path) -> str:
+    """The page of contents at ``path`` with a link to each decision in ``adr`` beside it."""
+    decisions = (
+        f"- [{page.read_text(encoding='utf-8').partition(chr(10))[0].removeprefix('# ')}](adr/{page.name})"
+        for page in sorted((path.parent / "adr").glob("*.md"))
+    )
+    return _filled(path.read_text(encoding="utf-8"), "decisions", decisions)
+
+
+def _filled(text: str, part: str, lines: Iterator[str]) -> str:
+    before, begin, rest = text.partition(f"<!-- {part}:begin -->\n")
+    _, end, after = rest.partition(f"<!-- {part}:end -->\n")
+    return "".join([before, begin, *(f"{line}\n" for line in lines), end, after])
 
 
 def exit_codes(*languages: Language) -> Iterator[str]:
