@@ -15,7 +15,8 @@ from pathlib import Path
 
 import duckdb
 
-from pipelines import rescoring, rubric, transform
+from pipelines import rubric, transform
+from pipelines.analysis import rescoring
 from pipelines.analysis.marts import ROOT, open_marts
 
 THREADS = 2

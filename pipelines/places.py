@@ -16,3 +16,19 @@ def place(file: str, row: int, position: int | None = None) -> str:
         position, letter = divmod(position - 1, 26)
         letters = chr(ord("A") + letter) + letters
     return f"{letters}{row}"
+
+
+def place_sql(file: str, row: str, position: str) -> str:
+    """SQL for what ``place`` says of three SQL expressions; NULL where the row is."""
+    letters = f"""CASE
+        WHEN {position} <= 26 THEN chr(64 + {position})
+        WHEN {position} <= 702 THEN chr(64 + ({position} - 1) // 26) || chr(65 + ({position} - 1) % 26)
+        ELSE chr(64 + ({position} - 27) // 676) || chr(65 + ({position} - 27) // 26 % 26)
+            || chr(65 + ({position} - 27) % 26)
+    END"""
+    return f"""CASE
+        WHEN ends_with(lower({file}), '.csv') THEN 'line ' || {row}
+        WHEN ends_with(lower({file}), '.parquet') THEN 'row ' || {row}
+        WHEN {position} IS NULL THEN {row} || ':' || {row}
+        ELSE {letters} || {row}
+    END"""

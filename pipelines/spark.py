@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines import transform
 from pipelines.errors import Exit, KaoheError
+from pipelines.sql_text import literal
 
 if TYPE_CHECKING:
     import duckdb
@@ -39,23 +40,49 @@ _GCD = f"""
         pair -> abs(pair.a))"""
 
 
-def to_spark(select: str) -> str:
-    """A SELECT in DuckDB's words in Spark's. sqlglot does nearly all of it; what it leaves is done here."""
+def to_spark(select: str, *, is_counted: bool = False) -> str:
+    """A SELECT in DuckDB's words in Spark's. sqlglot does nearly all of it; what it leaves is done here.
+
+    Of a query whose rows are only counted, what merely says something of them is left out where Spark cannot say it.
+    UnsupportedError for what neither knows how to say.
+    """
     import sqlglot
-    from sqlglot import exp
+    from sqlglot import ErrorLevel, exp
 
     tree = sqlglot.parse_one(select, dialect="duckdb")
     mends: tuple[tuple[type[exp.Expr], Callable[[Any], None]], ...] = (
+        (exp.Try, _try),
         (exp.DataType, _whole_number),
         (exp.IntDiv, _divide),
         (exp.Select, _replace_columns),
         (exp.Anonymous, _add_fractions),
+        (exp.RegexpFullMatch, _match_fully),
     )
+    if is_counted:
+        mends += ((exp.JarowinklerSimilarity, _leave_likeness_out),)
     for kind, mend in mends:
         # The innermost first, so that what stands around it takes it as mended.
         for node in reversed(list(tree.find_all(kind))):
             mend(node)
-    return tree.sql("spark")
+    return tree.sql("spark", unsupported_level=ErrorLevel.RAISE)
+
+
+def _try(attempt: exp.Try) -> None:
+    """``TRY(a * b)`` is NULL where the product is too large: Spark says so at each sign, and not around them."""
+    from sqlglot import exp
+
+    for kind, name in ((exp.Mul, "try_multiply"), (exp.Add, "try_add"), (exp.Sub, "try_subtract")):
+        for sign in reversed(list(attempt.find_all(kind))):
+            sign.replace(exp.Anonymous(this=name, expressions=[sign.this, sign.expression]))
+    attempt.replace(attempt.this)
+
+
+def _match_fully(match: exp.RegexpFullMatch) -> None:
+    """Spark looks for a pattern anywhere in a text."""
+    from sqlglot import exp
+
+    whole = exp.Literal.string(rf"\A(?:{match.expression.name})\z")
+    match.replace(exp.RegexpLike(this=match.this, expression=whole))
 
 
 def _whole_number(kind: exp.DataType) -> None:
@@ -96,6 +123,13 @@ def _add_fractions(call: exp.Anonymous) -> None:
             part.set("expression", exp.cast(part.expression, _WHOLE))
         nothing: exp.Expr = exp.maybe_parse(f"{{'n': CAST(0 AS {_WHOLE}), 'd': CAST(1 AS {_WHOLE})}}", dialect="duckdb")
         call.replace(exp.Anonymous(this="aggregate", expressions=[fractions, nothing, add]))
+
+
+def _leave_likeness_out(likeness: exp.JarowinklerSimilarity) -> None:
+    """Spark does not know how alike two names are: a message offers the nearest, and no row is counted by it."""
+    from sqlglot import exp
+
+    likeness.replace(exp.cast(exp.Literal.number(0), "double"))
 
 
 class Spark:
@@ -141,10 +175,22 @@ class Spark:
             cast = ", ".join(f'CAST("{name}" AS {kind}) AS "{name}"' for name, kind in types[model.name].items())
             self._connection.execute(
                 f"CREATE OR REPLACE TABLE {model.name} AS "
-                f"SELECT {cast} FROM read_parquet('{_quoted(self._folder / model.name)}/*.parquet')"
+                f"SELECT {cast} FROM read_parquet({literal(self._folder / model.name / '*.parquet')})"
             )
 
         transform.run_models(self._connection, [model for model in models if model.name in left], report)
+
+    def cursor(self) -> _Cursor:
+        """A cursor to count with what breaks a check, over tables of the warehouse and of models made here."""
+        return _Cursor(self._ask)
+
+    def _ask(self, query: str, parameters: Sequence[Any]) -> tuple[list[str], list[tuple[Any, ...]]]:
+        """The columns and rows that answer a query in DuckDB's words."""
+        with self._watched():
+            for table in sorted(transform.tables(query) - self._there):
+                self._hand_over(table)
+            answer = self._session.sql(to_spark(query, is_counted=True), args=list(parameters))
+            return answer.columns, [tuple(row) for row in answer.collect()]
 
     def _hand_over(self, table: str) -> None:
         """Let Spark see a table of the warehouse, as Parquet."""
@@ -155,7 +201,7 @@ class Spark:
         # Parquet has no 128-bit integers; DuckDB would write floats.
         exact = {name: kind.replace("HUGEINT", _WHOLE) for name, kind in columns.items()}
         cast = ", ".join(f'CAST("{name}" AS {kind}) AS "{name}"' for name, kind in exact.items())
-        self._connection.execute(f"COPY (SELECT {cast} FROM {table}) TO '{_quoted(path)}' (FORMAT parquet)")
+        self._connection.execute(f"COPY (SELECT {cast} FROM {table}) TO {literal(path)} (FORMAT parquet)")
         in_spark = {name: exp.DataType.build(kind, dialect="duckdb").sql("spark") for name, kind in exact.items()}
         self._see(table, path, ", ".join(f"`{name}` {kind}" for name, kind in in_spark.items()))
 
@@ -218,6 +264,41 @@ class Spark:
             watcher.join()
 
 
+class _Cursor:
+    """As much of a cursor of the Python database API as counting asks for; as in DuckDB, it is a connection too."""
+
+    description: Sequence[tuple[Any, ...]] = ()
+    rowcount = -1
+
+    def __init__(self, ask: Callable[[str, Sequence[Any]], tuple[list[str], list[tuple[Any, ...]]]]) -> None:
+        self._ask = ask
+        self._rows: list[tuple[Any, ...]] = []
+
+    def cursor(self) -> _Cursor:
+        """Another one."""
+        return _Cursor(self._ask)
+
+    def execute(self, query: str, parameters: Sequence[Any] = ()) -> None:
+        """Have the query answered. KaoheError (environment) where Spark fails or every worker is gone."""
+        columns, self._rows = self._ask(query, parameters)
+        self.description = [(name, None, None, None, None, None, None) for name in columns]
+
+    def fetchall(self) -> list[tuple[Any, ...]]:
+        """All rows that were not fetched yet."""
+        rows, self._rows = self._rows, []
+        return rows
+
+    def fetchone(self) -> tuple[Any, ...] | None:
+        """The next row; None after the last."""
+        return self._rows.pop(0) if self._rows else None
+
+    def interrupt(self) -> None:
+        """Nothing to do: waiting for Spark ends with the interrupt, and its jobs with the session."""
+
+    def close(self) -> None:
+        """Nothing to do: the rows are here."""
+
+
 @contextlib.contextmanager
 def connect(connection: duckdb.DuckDBPyConnection, warehouse: Path, master: str) -> Iterator[Spark]:
     """Spark at ``master`` (``local[2]``, ``spark://host:7077``), working in a folder beside ``warehouse``.
@@ -228,6 +309,8 @@ def connect(connection: duckdb.DuckDBPyConnection, warehouse: Path, master: str)
     warnings.filterwarnings("ignore", category=FutureWarning, module="pyspark")
     logging.getLogger("SQLQueryContextLogger").disabled = True
     try:
+        from py4j.protocol import Py4JError
+        from pyspark import SparkContext
         from pyspark.errors import PySparkException
         from pyspark.sql import SparkSession
     except ImportError as error:
@@ -236,27 +319,34 @@ def connect(connection: duckdb.DuckDBPyConnection, warehouse: Path, master: str)
     folder = warehouse.with_name(warehouse.name + ".spark").resolve()
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
+    session = None
     try:
-        session = (
-            SparkSession.builder.appName("kaohe")
-            .master(master)
-            .config("spark.ui.enabled", "false")
-            .config("spark.ui.showConsoleProgress", "false")
-            # What overflows or cannot be cast is an error and not NULL.
-            .config("spark.sql.ansi.enabled", "true")
-            .config("spark.sql.session.timeZone", "UTC")
-            .getOrCreate()
-        )
-    except (PySparkException, RuntimeError, OSError) as error:
-        told = f"Spark 无法启动（需要 Java 17）Spark does not start, Java 17 is needed: {_first_line(error)}"
-        raise KaoheError(Exit.ENVIRONMENT, told) from error
-    try:
-        session.sparkContext.setLogLevel("ERROR")
-        session.conf.set("spark.sql.shuffle.partitions", str(max(2, session.sparkContext.defaultParallelism)))
-        session.sql(_GCD)
+        try:
+            session = (
+                SparkSession.builder.appName("kaohe")
+                .master(master)
+                .config("spark.ui.enabled", "false")
+                .config("spark.ui.showConsoleProgress", "false")
+                .config("spark.log.level", "ERROR")
+                # What overflows or cannot be cast is an error and not NULL.
+                .config("spark.sql.ansi.enabled", "true")
+                .config("spark.sql.session.timeZone", "UTC")
+                .getOrCreate()
+            )
+            session.conf.set("spark.sql.shuffle.partitions", str(max(2, session.sparkContext.defaultParallelism)))
+            session.sql(_GCD)
+        except (Py4JError, PySparkException, RuntimeError, OSError) as error:
+            told = (
+                f"Spark 无法启动（需要 Java 17，主机 {master} 须在运行）"
+                f" Spark does not start; it needs Java 17 and {master} at work: {_first_line(error)}"
+            )
+            raise KaoheError(Exit.ENVIRONMENT, told) from error
         yield Spark(connection, folder, session)
     finally:
-        session.stop()
+        # Without a session there may still be a context, which the next one would take for its own.
+        for left in (session, SparkContext._active_spark_context):
+            if left is not None:
+                left.stop()
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -265,8 +355,6 @@ def _executors(context: Any) -> list[Any]:
 
 
 def _first_line(error: Exception) -> str:
-    return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
-
-
-def _quoted(path: Path) -> str:
-    return str(path).replace("'", "''")
+    """What Spark says in short; of an error of Java's what Java says, and not how Python came to know."""
+    said = str(getattr(error, "java_exception", error))
+    return next((line for line in said.splitlines() if line.strip()), type(error).__name__)

@@ -5,7 +5,8 @@ its unit). ``persons`` lists the columns of a mart that count persons of person-
 computed from them. What a column means everywhere stands once in ``models/columns.yml``; a model that stands in for
 another's figures names it in ``columns_of``. A model without a SELECT of its own is ``same_as`` another one,
 ``reading`` other tables in place of those the other reads: the same rules on other figures, and columns that mean the
-same.
+same. ``by_town`` says that each row rests on rows of its own town and year alone, and on those without either, so that
+where only some towns changed, only their rows are made anew; a test holds every such model to it.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ from dataclasses import dataclass, replace
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pipelines.plain_yaml import load_yaml
+from pipelines.sql_text import literal
 
 if TYPE_CHECKING:
     import duckdb
@@ -34,8 +36,30 @@ INDICATOR_FIGURE = "indicator_figure"
 #: The layers that ask about results: no score, total or grade rests on them.
 ANALYSIS = ("levers", "changes", "stability", "screens")
 
-#: Makes the tables of models, in the order given, and reports the name of each.
-RunModels = Callable[[Sequence["Model"], Callable[[str], None]], None]
+
+class Engine(Protocol):
+    """What runs the SQL of models and checks."""
+
+    def run_models(self, models: Sequence[Model], report: Callable[[str], None]) -> None:
+        """Make the tables of models, in the order given, and report the name of each."""
+
+    def cursor(self) -> Any:
+        """A cursor of the Python database API, to ask what the checks ask."""
+
+
+@dataclass(frozen=True)
+class InDuckDB:
+    """DuckDB itself, on the connection of the run."""
+
+    connection: duckdb.DuckDBPyConnection
+
+    def run_models(self, models: Sequence[Model], report: Callable[[str], None]) -> None:
+        """See ``Engine``."""
+        run_models(self.connection, models, report)
+
+    def cursor(self) -> Any:
+        """See ``Engine``."""
+        return self.connection.cursor()
 
 
 @dataclass(frozen=True)
@@ -52,6 +76,7 @@ class Model:
         columns_of: another model whose columns of the same name mean the same; empty where there is none.
         persons: columns that count persons of person-level sources; small ones are not shared, see ``suppression``.
         made_of_persons: columns computed from those.
+        by_town: each row rests on the rows of its own town and year alone.
         yields: names of the columns its SELECT yields, as far as they are written out.
         needs: tables its FROM clauses name.
     """
@@ -65,6 +90,7 @@ class Model:
     columns_of: str
     persons: tuple[str, ...]
     made_of_persons: tuple[str, ...]
+    by_town: bool
     yields: tuple[str, ...]
     needs: frozenset[str]
 
@@ -198,7 +224,7 @@ def lock(connection: duckdb.DuckDBPyConnection, *folders: Path) -> None:
 
     No file read or written elsewhere, no database attached, no extension installed or loaded; and no way back.
     """
-    allowed = ", ".join(_literal(str(folder.absolute())) for folder in folders)
+    allowed = ", ".join(literal(folder.absolute()) for folder in folders)
     connection.execute(
         f"SET allowed_directories = [{allowed}]; SET autoinstall_known_extensions = false; "
         "SET autoload_known_extensions = false; SET allow_community_extensions = false; "
@@ -209,9 +235,9 @@ def lock(connection: duckdb.DuckDBPyConnection, *folders: Path) -> None:
 def comment(connection: duckdb.DuckDBPyConnection, models: Sequence[Model]) -> None:
     """Write each model's header into the database as comments on its table and columns."""
     for model in models:
-        connection.execute(f"COMMENT ON TABLE {model.name} IS {_literal(model.grain)}")
+        connection.execute(f"COMMENT ON TABLE {model.name} IS {literal(model.grain)}")
         for column, meaning in model.columns.items():
-            connection.execute(f'COMMENT ON COLUMN {model.name}."{column}" IS {_literal(meaning)}')
+            connection.execute(f'COMMENT ON COLUMN {model.name}."{column}" IS {literal(meaning)}')
 
 
 def gathered(indicators: Sequence[Model]) -> str:
@@ -252,6 +278,7 @@ def _read(path: Path, folder: Path) -> Model:
         columns_of=header.get("columns_of", header.get("same_as", "")),
         persons=tuple(header.get("persons", ())),
         made_of_persons=tuple(header.get("made_of_persons", ())),
+        by_town=header.get("by_town", False),
         yields=tuple(tree.named_selects),
         needs=_tables(tree),
     )
@@ -284,7 +311,3 @@ def _parts(path: Path) -> tuple[dict[str, Any], str]:
 def _shared_columns() -> dict[str, str]:
     shared: dict[str, str] = load_yaml((FOLDER / "columns.yml").read_text(encoding="utf-8"))
     return shared
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

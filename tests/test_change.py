@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from drawn_worlds import Recipe, improved, readings, recipes
-from pipelines import rescoring, rubric, transform
+from pipelines import rubric, transform
 from pipelines import run as flow
-from pipelines.analysis import changes
+from pipelines.analysis import causes, rescoring
 from pipelines.analysis.marts import Marts, open_marts
 from pipelines.cli import app
 from pipelines.errors import Exit, KaoheError
@@ -347,7 +347,7 @@ def test_one_thing_that_was_otherwise_is_the_only_part(marts: Marts, tmp_path: P
     earlier = altered(marts, tmp_path / "earlier", **{table: query})
     connection = rescoring.split_change(marts.folder, [(2015, rescoring.EARLIER)], marts.folder, earlier.folder)
     assert_adds_up(connection)
-    found = rows(changes.parts(marts, 2015, 2015, earlier), "FROM part")
+    found = rows(causes.parts(marts, 2015, 2015, earlier), "FROM part")
     assert found
     assert {(row["town_id"], row["cause"], row["indicator"]) for row in found} == {("YL-04", cause, indicator)}
     assert {row["item"] for row in found} == items
@@ -359,7 +359,7 @@ def test_one_thing_that_was_otherwise_is_the_only_part(marts: Marts, tmp_path: P
 
 
 def test_a_publication_against_itself_has_no_parts(marts: Marts) -> None:
-    assert not rows(changes.parts(marts, 2015, 2015, marts), "FROM part")
+    assert not rows(causes.parts(marts, 2015, 2015, marts), "FROM part")
 
 
 def under(marts: Marts, folder: Path, options: dict[str, str], **tables: str) -> Marts:
@@ -378,7 +378,7 @@ def under(marts: Marts, folder: Path, options: dict[str, str], **tables: str) ->
 
 def assert_between(marts: Marts, earlier: Marts, before: int, after: int) -> list[Row]:
     """The parts, having seen that they lead from what was published earlier to what is published now."""
-    found = changes.compare(marts, before, after, earlier=earlier)["towns"]
+    found = causes.compare(marts, before, after, earlier=earlier)["towns"]
     assert len(found) == 22
     for town in found:
         for end in ("low", "high"):
@@ -478,25 +478,25 @@ def test_the_mart_is_as_the_command_splits_any_pair(marts: Marts) -> None:
 
 def test_years_apart_and_backwards_add_up(marts: Marts) -> None:
     for before, after in ((2013, 2017), (2017, 2014), (2015, 2014)):
-        for town in changes.compare(marts, before, after)["towns"]:
+        for town in causes.compare(marts, before, after)["towns"]:
             assert sum(row["points_low"] for row in town["parts"]) == town["change_low"]
             assert sum(row["points_high"] for row in town["parts"]) == town["change_high"]
 
 
 def test_a_renamed_town_is_the_same_town(marts: Marts) -> None:
-    towns = {town["town_id"]: town for town in changes.compare(marts, 2014, 2015)["towns"]}
+    towns = {town["town_id"]: town for town in causes.compare(marts, 2014, 2015)["towns"]}
     assert towns["YL-07"]["previous_town_name"] != towns["YL-07"]["town_name"]
     assert towns["YL-07"]["parts"]
 
 
 def test_a_missing_item_is_a_range_and_named(marts: Marts) -> None:
-    town = changes.compare(marts, 2016, 2017, town="YL-02")["towns"][0]
+    town = causes.compare(marts, 2016, 2017, town="YL-02")["towns"][0]
     assert town["change"] is None
     assert town["change_low"] < town["change_high"]
     assert {each["item"] for each in town["missing"]} >= {
         row["item"] for row in town["parts"] if row["cause"] == "coverage"
     }
-    assert "…" in changes.compare_in_words(changes.compare(marts, 2016, 2017, town="YL-02"), "zh", whole=True)
+    assert "…" in causes.compare_in_words(causes.compare(marts, 2016, 2017, town="YL-02"), "zh", whole=True)
 
 
 def test_the_command_tells_it_in_both_languages_and_as_data(

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from conftest import ROOT
-from pipelines import cli
 from pipelines import run as flow
+from pipelines import terminal
 from pipelines.reference import DOCUMENTS
 
 
@@ -25,7 +25,7 @@ def test_the_readme_shows_what_a_run_of_the_committed_deliveries_prints(
     name: str, committed_run: tuple[flow.Settings, flow.Outcome], capsys: pytest.CaptureFixture[str]
 ) -> None:
     settings, outcome = committed_run
-    cli._summarise(outcome, settings.marts, "zh")
+    terminal.summarise(outcome, settings.marts, "zh")
     _, _, rest = (ROOT / name).read_text(encoding="utf-8").partition("<!-- sample:begin -->")
     shown = _figures(rest.partition("<!-- sample:end -->")[0], "|")
     assert len(shown) == 5

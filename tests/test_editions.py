@@ -12,9 +12,9 @@ import duckdb
 import pytest
 from typer.testing import CliRunner
 
-from pipelines import rescoring, rubric
+from pipelines import rubric
 from pipelines import run as flow
-from pipelines.analysis import editions
+from pipelines.analysis import editions, rescoring
 from pipelines.cli import app
 from pipelines.errors import Exit, KaoheError
 from test_rescoring import amended

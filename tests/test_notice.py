@@ -14,7 +14,7 @@ from docx.oxml.ns import qn
 from pipelines import run as flow
 from pipelines.analysis.marts import Marts, open_marts
 from pipelines.errors import Exit, KaoheError
-from pipelines.publish.notice import CLAUSES, write_notice
+from pipelines.report.notice import CLAUSES, write_notice
 
 GRADES = ["优胜", "合格", "基本合格", "不合格"]
 

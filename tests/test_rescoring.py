@@ -8,8 +8,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from pipelines import rescoring, rubric
+from pipelines import rubric
 from pipelines import run as flow
+from pipelines.analysis import rescoring
 
 ROOT = Path(__file__).parent.parent
 MARTS = ("town_score", "item_score", "term_score", "section_score", "area_score", "adjustment", "assessor_score")

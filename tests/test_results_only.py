@@ -13,13 +13,13 @@ from typer.testing import CliRunner
 from conftest import ROOT
 from pipelines import run as flow
 from pipelines import transform
-from pipelines.analysis.changes import parts
+from pipelines.analysis.causes import parts
 from pipelines.analysis.marts import Marts, open_marts
 from pipelines.cli import app
 from pipelines.errors import Exit, KaoheError
 from pipelines.labels import label
-from pipelines.publish import report
-from pipelines.publish.site import write_site
+from pipelines.report import notebooks
+from pipelines.report.site import write_site
 from pipelines.transform import load_models
 
 Run = tuple[flow.Settings, flow.Outcome]
@@ -118,7 +118,8 @@ def test_the_site_says_what_was_left_out_instead_of_that_there_was_nothing(marts
 
 @pytest.mark.parametrize("notebook", ["05-data-quality", pytest.param("03-year-over-year", marks=pytest.mark.long)])
 def test_notebooks_run_on_results_alone(marts: Marts, notebook: str) -> None:
-    page = report._body(report.run_notebook(report.NOTEBOOKS / f"{notebook}.py", {"marts_folder": str(marts.folder)}))
+    ran = notebooks.run_notebook(notebooks.NOTEBOOKS / f"{notebook}.py", {"marts_folder": str(marts.folder)})
+    page = notebooks._body(ran)
     assert (label("results_only", "zh") in page) == (notebook == "05-data-quality")
 
 
@@ -131,11 +132,11 @@ def test_the_report_has_every_page_but_the_one_on_stability(
     def run(notebook: Path, _parameters: object) -> None:
         ran.append(notebook.stem)
 
-    monkeypatch.setattr(report, "run_notebook", run)
-    monkeypatch.setattr(report, "_title", lambda _: "")
-    monkeypatch.setattr(report, "_body", lambda _: "")
-    report.write_reports(marts.folder, tmp_path)
-    every = {path.stem for path in report.NOTEBOOKS.glob("[0-9]*.py")}
+    monkeypatch.setattr(notebooks, "run_notebook", run)
+    monkeypatch.setattr(notebooks, "_title", lambda _: "")
+    monkeypatch.setattr(notebooks, "_body", lambda _: "")
+    notebooks.write_reports(marts.folder, tmp_path)
+    every = {path.stem for path in notebooks.NOTEBOOKS.glob("[0-9]*.py")}
     assert set(ran) == every - {"07-does-it-stand"}
 
 

@@ -8,8 +8,9 @@ from typing import Any
 import duckdb
 import pytest
 
-from pipelines import rescoring, rubric, transform
+from pipelines import rubric, transform
 from pipelines import run as flow
+from pipelines.analysis import rescoring
 from pipelines.analysis.marts import Marts, open_marts
 
 RUBRIC = Path(__file__).parent.parent / "rubric"

@@ -18,13 +18,13 @@ import pytest
 from typer.testing import CliRunner
 
 from drawn_worlds import Recipe, add_rows, flawless_sheet
-from pipelines import rescoring, rubric, transform
+from pipelines import rubric, transform
 from pipelines import run as flow
-from pipelines.analysis import quality, stability, tables
+from pipelines.analysis import quality, rescoring, stability, tables
 from pipelines.analysis.marts import Marts, open_marts
 from pipelines.cli import app
 from pipelines.labels import Language
-from pipelines.publish.site import write_site
+from pipelines.report.site import write_site
 from second_opinion import World
 from worlds import laid_out
 

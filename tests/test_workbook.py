@@ -19,7 +19,7 @@ from pipelines import rubric, transform
 from pipelines import run as flow
 from pipelines.analysis.marts import Marts, open_marts
 from pipelines.publish import publication
-from pipelines.publish.workbook import write_workbooks
+from pipelines.report.workbook import write_workbooks
 from second_opinion import DEFAULTS
 from worlds import EDITION, insert, laid_out
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pipelines import rescoring, rubric
+from pipelines import rubric
+from pipelines.analysis import rescoring
 from pipelines.labels import Language, label
-from pipelines.rubric import as_text
-from pipelines.rule_words import term_in_words
+from pipelines.rows import rows_of
+from pipelines.rubric import as_text, term_in_words
 
 
 @dataclass(frozen=True)
@@ -183,13 +185,8 @@ def plan(publication: Path, edition: rubric.Edition, options: Mapping[str, str])
     """
     connection = rescoring.lay_out(publication, edition, [rubric.scenario(edition, options=options)])
     rescoring.score(connection)
-
-    def rows(query: str) -> list[dict[str, Any]]:
-        cursor = connection.execute(query)
-        names = [column[0] for column in cursor.description or ()]
-        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-
-    grades = rows("""
+    ask = partial(rows_of, connection)
+    grades = ask("""
         SELECT year, grade, count(*) FILTER (is_published) AS published, count(*) FILTER (NOT is_published) AS planned
         FROM (
             SELECT year, coalesce(grade, '') AS grade, TRUE AS is_published FROM published.town_score
@@ -197,7 +194,7 @@ def plan(publication: Path, edition: rubric.Edition, options: Mapping[str, str])
             SELECT year, coalesce(grade, ''), FALSE FROM town_score)
         LEFT JOIN rubric_band USING (grade)
         GROUP BY year, grade, position ORDER BY year, position NULLS LAST, grade""")
-    towns = rows("""
+    towns = ask("""
         WITH moved AS (
             SELECT
                 coalesce(will.item, was.item) AS item, year, town_id,
@@ -227,7 +224,7 @@ def plan(publication: Path, edition: rubric.Edition, options: Mapping[str, str])
     for town in towns:
         for item in town["items"]:
             del item["year"], item["town_id"]
-    left_out = rows("""
+    left_out = ask("""
         SELECT 'judgement' AS what, item, count(*) AS decisions
         FROM published.assessor_score
         SEMI JOIN (FROM rubric_term WHERE kind IN ('judged', 'bonus')) USING (item)
@@ -238,7 +235,7 @@ def plan(publication: Path, edition: rubric.Edition, options: Mapping[str, str])
         FROM published.adjustment SEMI JOIN rubric_item USING (item) ANTI JOIN adjustment USING (item)
         GROUP BY item
         ORDER BY ALL""")
-    without = rows("""
+    without = ask("""
         SELECT indicator FROM rubric_indicator ANTI JOIN published.indicator_value USING (indicator)
         ORDER BY indicator""")
     return Plan(grades, towns, left_out, [row["indicator"] for row in without])

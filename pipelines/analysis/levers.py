@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,11 +17,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError
 from ruamel.yaml.error import YAMLError
 
-from pipelines import rescoring
+from pipelines.analysis import rescoring
+from pipelines.analysis.grades import Gap, bands_of, gap_in_words, gap_to_next, unmet_conditions
 from pipelines.analysis.marts import Marts
+from pipelines.analysis.words import grade_name
 from pipelines.errors import Exit, KaoheError
 from pipelines.labels import Language, label
 from pipelines.plain_yaml import load_yaml
+from pipelines.rows import rows_of
+from pipelines.sql_text import literal
 
 if TYPE_CHECKING:
     import duckdb
@@ -75,39 +80,40 @@ class Choice:
 def levers(marts: Marts, rubrics: Path, town: str, year: int, limits: Mapping[str, Limit]) -> _Row:
     """The levers of a town in a year, and the cheapest set of them that reaches the next better grade.
 
-    Returns ``town``, ``next_grade`` (None at the best), ``points_short`` (from the least the total can come to),
-    ``must_meet`` (conditions that bar it), ``levers`` (the first gain, every step and the target of each indicator,
-    most points a unit first), ``judged`` (what judged items still lack) and ``cheapest`` (its levers, cost, points),
-    None where no set within the limits reaches it. KaoheError (usage) for a town or an indicator there is not.
+    Returns ``town``, ``gap`` (to the next grade, from the least the total can come to; None at the best), ``levers``
+    (the first gain, every step and the target of each indicator, most points a unit first), ``judged`` (what judged
+    items still lack) and ``cheapest`` (its levers, cost, points), None where no set within the limits reaches it.
+    KaoheError (usage) for a town or an indicator there is not.
     """
     connection = rescoring.reopen(marts, rubrics)
     town_id = marts.town_id(town, year)
-    standing = _rows(connection, "FROM town_score WHERE town_id = $town AND year = $year", town=town_id, year=year)
+    one = {"town": town_id, "year": year}
+    standing = rows_of(connection, "FROM town_score WHERE town_id = $town AND year = $year", one)
     if not standing:
         raise KaoheError(Exit.USAGE, f"{town}: {year} 年未考核 not assessed in {year}")
-    known = {row["indicator"] for row in _rows(connection, "FROM rubric_indicator")}
+    known = {row["indicator"] for row in rows_of(connection, "FROM rubric_indicator")}
     if unknown := sorted(set(limits) - known):
         raise KaoheError(Exit.USAGE, f"没有指标 no such indicator: {', '.join(unknown)}")
-    where = "year = {} AND town_id = '{}'".format(year, town_id.replace("'", "''"))
+    where = f"year = {year} AND town_id = {literal(town_id)}"
     rescoring.find_levers(connection, f"SELECT year, town_id, TRUE AS every_level FROM town_year WHERE {where}")
-    found = _rows(connection, "FROM lever ORDER BY indicator, lever_no")
+    found = rows_of(connection, "FROM lever ORDER BY indicator, lever_no")
     choices = _choices(connection, found, limits, year, town_id)
-    target = _next_grade(connection, standing[0])
+    ask = partial(rows_of, connection)
+    gap = gap_to_next(standing[0], bands_of(ask), unmet_conditions(ask, [town_id], [year])[town_id, year])
     return {
         "town": standing[0],
-        **target,
+        "gap": gap,
         "levers": sorted(
             _worth_showing(connection, found), key=lambda row: (-row["points_gained"] / row["change"], row["indicator"])
         ),
-        "judged": _rows(
+        "judged": rows_of(
             connection,
             "SELECT item, title_zh, title_en, available - points AS lacks FROM item_score WHERE town_id = $town "
             "AND year = $year AND status = 'judged' AND kind = 'scored' AND points < available "
             "ORDER BY lacks DESC, item",
-            town=town_id,
-            year=year,
+            one,
         ),
-        "cheapest": _cheapest(choices, found, target) if target["next_grade"] else None,
+        "cheapest": _cheapest(choices, found, gap) if gap else None,
     }
 
 
@@ -115,44 +121,12 @@ def _worth_showing(connection: duckdb.DuckDBPyConnection, found: Sequence[_Row])
     """Of an indicator that gains hundredth by hundredth only the first gain and the last; of any other every step."""
     continuous = {
         row["indicator"]
-        for row in _rows(connection, "FROM rubric_term WHERE part_step = 'pro_rata' OR below_target = 'linear'")
+        for row in rows_of(connection, "FROM rubric_term WHERE part_step = 'pro_rata' OR below_target = 'linear'")
     }
     last = {row["indicator"]: row["lever_no"] for row in found}
     return [
         row for row in found if row["indicator"] not in continuous or row["lever_no"] in (1, last[row["indicator"]])
     ]
-
-
-def _next_grade(connection: duckdb.DuckDBPyConnection, standing: _Row) -> _Row:
-    """The next better grade, the points short of it and the conditions in its way."""
-    rules = _rows(connection, "FROM rubric_scenario")[0]
-    bands = _rows(connection, "FROM rubric_band ORDER BY position")
-    grade = standing["grade_low"]
-    position = next(band["position"] for band in bands if band["grade"] == grade)
-    if position == 1:
-        return {"next_grade": None, "points_short": None, "must_meet": []}
-    better = bands[position - 2]
-    # Within reach of the band below's limits nothing is short: only a condition can be in the way.
-    needed = better["at_least"] if better["at_least"] is not None else better["above"] + Decimal("0.01")
-    if rules["grade_gap"] == "half_up":
-        whole = better["at_least"] if better["at_least"] is not None else better["above"] + 1
-        needed = whole - Decimal("0.5")
-    must_meet = [
-        row["item"]
-        for row in _rows(
-            connection,
-            "SELECT DISTINCT score.item FROM item_score AS score "
-            "INNER JOIN rubric_condition AS rule ON score.item = rule.item "
-            "INNER JOIN rubric_band AS band ON rule.bars_grade = band.grade "
-            "WHERE town_id = $town AND year = $year AND NOT coalesce(is_met, FALSE) AND band.position >= $position "
-            "AND score.status <> 'not_applicable' ORDER BY score.item",
-            town=standing["town_id"],
-            year=standing["year"],
-            position=better["position"],
-        )
-    ]
-    short = max(Decimal(0), needed - standing["total_low"])
-    return {"next_grade": better["grade"], "points_short": short, "must_meet": must_meet}
 
 
 def _choices(
@@ -167,7 +141,7 @@ def _choices(
         limit = limits.get(row["indicator"], Limit())
         if limit.most is None or row["change"] <= limit.most:
             steps.setdefault(row["indicator"], []).append(row)
-    shared = _rows(
+    shared = rows_of(
         connection,
         "SELECT DISTINCT one.indicator, other.indicator AS beside FROM rubric_term AS one "
         "INNER JOIN rubric_term AS other USING (item) WHERE one.indicator <> other.indicator",
@@ -229,7 +203,7 @@ def _scored_together(
     rescoring.score_variants(connection)
     effect = {
         int(row["variant"]): row
-        for row in _rows(
+        for row in rows_of(
             connection,
             "SELECT after.town_id AS variant, sum(after.points_low - before.points_low) AS gain, "
             "string_agg(before.item, '; ' ORDER BY before.item) FILTER (after.is_met AND NOT before.is_met) AS meets "
@@ -237,7 +211,7 @@ def _scored_together(
             "ANTI JOIN adjustment ON adjustment.year = year AND adjustment.town_id = before.town_id "
             "AND adjustment.item = before.item "
             "WHERE before.town_id = $town AND before.scenario = 'in_force' GROUP BY ALL",
-            town=town_id,
+            {"town": town_id},
         )
     }
     return [
@@ -246,10 +220,10 @@ def _scored_together(
     ]
 
 
-def _cheapest(choices: Sequence[Sequence[Choice]], found: Sequence[_Row], target: _Row) -> _Row | None:
+def _cheapest(choices: Sequence[Sequence[Choice]], found: Sequence[_Row], gap: Gap) -> _Row | None:
     """The cheapest way to gain enough and meet what must be met, group by group: exact, over hundredths of a point."""
-    needed = int(target["points_short"] * 100)
-    must_meet = frozenset(target["must_meet"])
+    needed = int(gap["points"] * 100)
+    must_meet = frozenset(gap["must_meet"])
     #: hundredths gained (no more than needed) and conditions met → the cheapest way there.
     best: dict[tuple[int, frozenset[str]], Choice] = {(0, frozenset()): Choice({}, Decimal(0), 0, frozenset())}
     for group in choices:
@@ -294,9 +268,9 @@ def what_if(marts: Marts, rubrics: Path, town: str, year: int, changes: Mapping[
     """
     connection = rescoring.reopen(marts, rubrics)
     town_id = marts.town_id(town, year)
-    indicators = {row["indicator"] for row in _rows(connection, "FROM rubric_indicator")}
+    indicators = {row["indicator"] for row in rows_of(connection, "FROM rubric_indicator")}
     available = {
-        row["item"]: row["available"] for row in _rows(connection, "FROM rubric_item WHERE kind <> 'condition'")
+        row["item"]: row["available"] for row in rows_of(connection, "FROM rubric_item WHERE kind <> 'condition'")
     }
     for name, value in changes.items():
         numbers = [_number(part) for part in value.split("/")]
@@ -323,27 +297,27 @@ def what_if(marts: Marts, rubrics: Path, town: str, year: int, changes: Mapping[
             raise KaoheError(Exit.USAGE, f"{name}={value}: 没有这个指标或条款 no such indicator or item")
     rescoring.score(connection)
     one = {"town": town_id, "year": year}
-    before = _rows(connection, "FROM published.town_score WHERE town_id = $town AND year = $year", **one)
+    before = rows_of(connection, "FROM published.town_score WHERE town_id = $town AND year = $year", one)
     if not before:
         raise KaoheError(Exit.USAGE, f"{town}: {year} 年未考核 not assessed in {year}")
     return {
         "before": before[0],
-        "after": _rows(connection, "FROM town_score WHERE town_id = $town AND year = $year", **one)[0],
-        "items": _rows(
+        "after": rows_of(connection, "FROM town_score WHERE town_id = $town AND year = $year", one)[0],
+        "items": rows_of(
             connection,
             "SELECT item, now.title_zh, now.title_en, was.points AS points_before, now.points AS points_after, "
             "was.is_met AS met_before, now.is_met AS met_after FROM item_score AS now "
             "INNER JOIN published.item_score AS was USING (year, town_id, item) WHERE town_id = $town AND year = $year "
             "AND (now.points IS DISTINCT FROM was.points OR now.is_met IS DISTINCT FROM was.is_met) ORDER BY item",
-            **one,
+            one,
         ),
-        "others": _rows(
+        "others": rows_of(
             connection,
             "SELECT town_id, now.town_name, was.rank AS rank_before, now.rank AS rank_after FROM town_score AS now "
             "INNER JOIN published.town_score AS was USING (year, town_id) WHERE year = $year AND town_id <> $town "
             "AND (now.rank IS DISTINCT FROM was.rank OR now.grade IS DISTINCT FROM was.grade) "
             "ORDER BY now.rank, town_id",
-            **one,
+            one,
         ),
     }
 
@@ -399,7 +373,7 @@ def city_levers(marts: Marts, rubrics: Path, year: int) -> list[_Row]:
         """
     )
     rescoring.score(connection)
-    return _rows(
+    return rows_of(
         connection,
         """
         WITH counted AS (
@@ -418,15 +392,8 @@ def city_levers(marts: Marts, rubrics: Path, year: int) -> list[_Row]:
         -- Where every town's smallest gain is all it can gain, the two aims are one.
         FROM counted QUALIFY row_number() OVER (PARTITION BY indicator, towns, units ORDER BY aim DESC) = 1
         ORDER BY towns_up DESC, points DESC, units, indicator, aim LIMIT $most""",
-        most=MOST,
+        {"most": MOST},
     )
-
-
-def _rows(connection: duckdb.DuckDBPyConnection, query: str, **parameters: Any) -> list[_Row]:
-    cursor = connection.cursor()
-    cursor.execute(query, parameters or None)
-    names = [column[0] for column in cursor.description or ()]
-    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
 # In words -------------------------------------------------------------------------------------------------------------
@@ -440,14 +407,11 @@ def levers_in_words(found: _Row, lang: Language) -> str:
 
     town = found["town"]
     total = town["total"] if town["total"] is not None else f"{town['total_low']}–{town['total_high']}"
-    lines = [f"{town['town_name']}  {town['year']}  {label('grade_' + (town['grade'] or ''), lang)}  {total}"]
-    if found["next_grade"] is None:
+    lines = [f"{town['town_name']}  {town['year']}  {grade_name(town['grade'], lang)}  {total}"]
+    if found["gap"] is None:
         lines.append(say("best"))
     else:
-        grade = label(f"grade_{found['next_grade']}", lang)
-        lines.append(say("next", grade=grade, points=found["points_short"]))
-        if found["must_meet"]:
-            lines.append(say("must_meet", items=", ".join(found["must_meet"])))
+        lines.append(gap_in_words(found["gap"], lang))
         cheapest = found["cheapest"]
         if cheapest is None:
             lines.append(say("out_of_reach"))
@@ -488,7 +452,7 @@ def what_if_in_words(found: _Row, lang: Language) -> str:
     def told(row: _Row) -> str:
         total = row["total"] if row["total"] is not None else f"{row['total_low']}–{row['total_high']}"
         rank = label("explain_rank", lang).format(rank=row["rank"]) if row["rank"] else ""
-        return f"{total} {label('grade_' + (row['grade'] or ''), lang)} {rank}".rstrip()
+        return f"{total} {grade_name(row['grade'], lang)} {rank}".rstrip()
 
     lines = [f"{before['town_name']}  {before['year']}  {told(before)} → {told(after)}"]
     for item in found["items"]:

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.errors import Exit, KaoheError
 from pipelines.publish import chain
+from pipelines.rows import rows_of
+from pipelines.sql_text import identifier, literal
 
 if TYPE_CHECKING:
     import duckdb
@@ -87,10 +89,7 @@ class Marts:
 
     def rows(self, sql: str, parameters: Sequence[Any] | dict[str, Any] = ()) -> list[dict[str, Any]]:
         """The answer to ``sql`` as plain rows, for code that draws or writes rather than shows a table."""
-        cursor = self._connection.cursor()
-        cursor.execute(sql, parameters or None)
-        names = [column[0] for column in cursor.description or ()]
-        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        return rows_of(self._connection.cursor(), sql, parameters)
 
     def town_id(self, town: str, year: int | None = None) -> str:
         """The identifier of a town given by identifier, code or any name it ever had; KaoheError for any other."""
@@ -126,6 +125,5 @@ def open_marts(folder: Path | str = MARTS) -> Marts:
         raise KaoheError(Exit.ENVIRONMENT, told) from error
     connection = duckdb.connect()
     for path in sorted(current.glob("*.parquet")):
-        quoted = str(path).replace("'", "''")
-        connection.execute(f"CREATE VIEW \"{path.stem}\" AS FROM read_parquet('{quoted}')")
+        connection.execute(f"CREATE VIEW {identifier(path.stem)} AS FROM read_parquet({literal(path)})")
     return Marts(current, manifest, connection, hold)

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.contracts import Contract
-from pipelines.corrections import apply_corrections, name_corrected_rows
 from pipelines.errors import Exit, KaoheError, Problem
+from pipelines.ingest.corrections import apply_corrections, name_corrected_rows
 from pipelines.ingest.deliveries import Delivery, discover, names_alike
 from pipelines.ingest.header import SEARCHED, find_header, plain
 from pipelines.ingest.identity import forget_key, read_key, set_key
@@ -50,11 +50,15 @@ def ingest(
     report: Callable[[str], None],
     key: Path | None = None,
     declared: Path | None = None,
-) -> None:
+    kept: frozenset[str] | None = None,
+) -> set[str]:
     """Read every delivery below ``raw`` into the warehouse; ``report`` hears the name of each.
 
     ``key`` is the file with the key for identity numbers, the usual one unless given; it is opened where a person-level
     source is delivered.
+
+    ``kept`` names the files whose rows the warehouse holds from the run before; without it everything is read. Returns
+    the sources of which files were read or are gone.
 
     Makes delivery_file, delivery_sheet, delivery_column, raw_<source>, typed_<source>, town_register,
     town_name_lookup and town_year. The corrections in the file ``declared`` are applied to the text before it is typed.
@@ -65,9 +69,11 @@ def ingest(
         problems.append(no_register())
     if any(contracts[delivery.source].is_person_level for delivery in deliveries):
         set_key(connection, read_key(key, [raw]))
-    tables = Tables(connection, contracts)
+    tables = Tables(connection, contracts, kept)
     with WorkbookProcess() as workbooks:
         for delivery in deliveries:
+            if kept is not None and delivery.name in kept:
+                continue
             report(delivery.name)
             try:
                 problems += _read(tables, delivery, contracts[delivery.source], workbooks)
@@ -88,6 +94,7 @@ def ingest(
         raise KaoheError(
             Exit.REJECTED, f"报送文件有 {count} 处问题，未予接收 / {count} problem(s) in what was received", problems
         )
+    return tables.sources
 
 
 def _read(tables: Tables, delivery: Delivery, contract: Contract, workbooks: WorkbookProcess) -> list[Problem]:

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.contracts import Contract
 from pipelines.ingest.header import Header, find_header, plain
-from pipelines.ingest.identity import kept
+from pipelines.ingest.identity import without_identity_numbers
 from pipelines.ingest.sheets import UnreadableError, first_cell, in_utf8, lines_if_plain
 from pipelines.ingest.values import (
     is_unparsed,
-    quoted,
     sql_type,
     squeezed_text,
     town_key,
@@ -21,6 +20,7 @@ from pipelines.ingest.values import (
     unread_bit,
 )
 from pipelines.masking import masked
+from pipelines.sql_text import identifier, literal
 
 if TYPE_CHECKING:
     import duckdb
@@ -67,17 +67,54 @@ _RECEIVED = {"source_file": "VARCHAR", "source_sheet": "VARCHAR", "source_row": 
 class Tables:
     """Collects rows of text by source and writes them to the warehouse in large pieces."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, contracts: Mapping[str, Contract]) -> None:
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        contracts: Mapping[str, Contract],
+        kept: frozenset[str] | None = None,
+    ) -> None:
+        """Without ``kept`` all tables begin empty; else they keep what they hold of the files it names."""
         self._connection = connection
         self._contracts = contracts
+        self._kept = kept
+        #: The sources whose rows are not as they were.
+        self.sources = set(contracts)
         self._waiting: dict[str, list[tuple[Any, ...]]] = {source: [] for source in contracts}
         self._files: list[tuple[Any, ...]] = []
         self._sheets: list[tuple[Any, ...]] = []
         self._columns: list[tuple[Any, ...]] = []
         self._beyond: list[tuple[str, int, str]] = []
         self._unfinished: list[Delivery] = []
-        for contract in contracts.values():
-            connection.execute(f"CREATE OR REPLACE TABLE raw_{contract.name} ({_defined(_ROW | _fields(contract))})")
+        if kept is None:
+            for contract in contracts.values():
+                columns = _defined(_ROW | _fields(contract))
+                connection.execute(f"CREATE OR REPLACE TABLE raw_{contract.name} ({columns})")
+        else:
+            self.sources = self._forget_others(kept)
+
+    def _forget_others(self, kept: frozenset[str]) -> set[str]:
+        """Take out the rows of files that are not ``kept``; their sources. Whose rows they were is kept as moved."""
+        self._connection.execute("CREATE OR REPLACE TEMP TABLE kept_file AS SELECT unnest(?) AS source_file", [[*kept]])
+        gone = self._connection.execute(
+            "SELECT DISTINCT source FROM delivery_file ANTI JOIN kept_file USING (source_file)"
+        ).fetchall()
+        for (source,) in gone:
+            self._note_moved(source)
+            for table in (f"raw_{source}", f"typed_{source}"):
+                self._connection.execute(f"DELETE FROM {table} WHERE source_file NOT IN (FROM kept_file)")
+        for table in ("delivery_file", "delivery_sheet", "delivery_column"):
+            self._connection.execute(f"DELETE FROM {table} WHERE source_file NOT IN (FROM kept_file)")
+        return {source for (source,) in gone}
+
+    def _note_moved(self, source: str) -> None:
+        """Add the towns and years of rows of files that are not kept to moved_accepted_<source>."""
+        moved = f"moved_accepted_{source}"
+        town = ("year", "town_id") if self._contracts[source].town_field else ("NULL::INTEGER", "NULL::VARCHAR")
+        self._connection.execute(f"CREATE TEMP TABLE IF NOT EXISTS {moved} (year INTEGER, town_id VARCHAR)")
+        self._connection.execute(
+            f"INSERT INTO {moved} SELECT DISTINCT {', '.join(town)} FROM typed_{source} "
+            "WHERE source_file NOT IN (FROM kept_file)"
+        )
 
     def add_file(self, delivery: Delivery, encoding: str) -> None:
         """Record a file; ``encoding`` is '' for workbooks and Parquet."""
@@ -129,8 +166,8 @@ class Tables:
             try:
                 self._connection.execute(f"""
                     CREATE OR REPLACE TEMP TABLE lines AS SELECT * FROM read_csv(
-                        {quoted(str(path))}, columns = {{{columns}}}, auto_detect = FALSE, header = FALSE,
-                        delim = {quoted(sheet.delimiter)}, quote = '"', escape = '"', null_padding = TRUE,
+                        {literal(path)}, columns = {{{columns}}}, auto_detect = FALSE, header = FALSE,
+                        delim = {literal(sheet.delimiter)}, quote = '"', escape = '"', null_padding = TRUE,
                         max_line_size = {_LONGEST_LINE})""")
             except duckdb.OperationalError:
                 # Memory or disk: no other reader would do better.
@@ -193,8 +230,8 @@ class Tables:
         import duckdb
 
         self._add_columns(delivery, "", header)
-        table = f"read_parquet({quoted(str(delivery.path))}, file_row_number = TRUE)"
-        texts = {at: f"CAST({_name(name)} AS VARCHAR)" for at, name in header.written.items()}
+        table = f"read_parquet({literal(delivery.path)}, file_row_number = TRUE)"
+        texts = {at: f"CAST({identifier(name)} AS VARCHAR)" for at, name in header.written.items()}
         place = (
             "1 + file_row_number AS source_row, 0 AS header_row, FALSE AS is_header, "
             f"{_first_cell(texts.values())} AS first_cell"
@@ -210,17 +247,20 @@ class Tables:
         """Write what is still waiting: raw_<source>, every row with its kind and all of it text."""
         for source in self._waiting:
             self._write(source)
-        self._create("delivery_file", _FILE, self._files)
-        self._create("delivery_sheet", _SHEET, self._sheets)
-        self._create("delivery_column", _COLUMN, self._columns)
+        self._add("delivery_file", _FILE, self._files)
+        self._add("delivery_sheet", _SHEET, self._sheets)
+        self._add("delivery_column", _COLUMN, self._columns)
+        self.sources |= {delivery_source for _, delivery_source, *_ in self._files}
 
     def finish(self) -> None:
         """Type the fields and resolve the towns; after write."""
-        self._type(self._contracts["towns"])
-        self._register()
-        for contract in self._contracts.values():
-            if contract.name != "towns":
-                self._type(contract)
+        if "towns" in self.sources:
+            self._type(self._contracts["towns"])
+            self._register()
+        for name in sorted(self.sources - {"towns"}):
+            self._type(self._contracts[name])
+            if self._kept is not None:
+                self._note_moved(name)
 
     def rows_beyond_header(self) -> list[tuple[str, int, str]]:
         """File, row and text of every data row of a text file that goes on to the right of the header; after finish."""
@@ -270,8 +310,9 @@ class Tables:
                 self._keep(contract, "SELECT * FROM arriving", [], has_beyond)
             rows.clear()
 
-    def _create(self, table: str, columns: Mapping[str, str], rows: list[tuple[Any, ...]]) -> None:
-        self._connection.execute(f"CREATE OR REPLACE TABLE {table} ({_defined(columns)})")
+    def _add(self, table: str, columns: Mapping[str, str], rows: list[tuple[Any, ...]]) -> None:
+        if self._kept is None:
+            self._connection.execute(f"CREATE OR REPLACE TABLE {table} ({_defined(columns)})")
         if rows:
             with self._arriving(columns, rows):
                 self._connection.execute(f"INSERT INTO {table} SELECT * FROM arriving")
@@ -325,7 +366,7 @@ class Tables:
 
         A row that is merely odd is data, for the gate to judge.
         """
-        received = kept(contract, f"({received})", has_beyond=has_beyond)
+        received = without_identity_numbers(contract, f"({received})", has_beyond=has_beyond)
         keys = [contract.field(name) for name in contract.primary_key]
         told = ["first_cell", *(f'"{key.name}"' for key in keys if key.type in ("string", "integer", "year"))]
         # Few rows say 计 anywhere; only these are looked at more closely.
@@ -375,12 +416,12 @@ class Tables:
         unread = " + ".join(
             f"CASE WHEN {is_unparsed(field, value)} THEN {unread_bit(contract, field)} ELSE 0 END"
             for field in contract.fields
-            for value in [_name(f"parsed {field.name}")]
+            for value in [identifier(f"parsed {field.name}")]
         )
         town = known = ""
         if contract.town_field:
             # Each spelling is looked up once. A name that two units bear is nobody's: the town stays unknown.
-            spelt = _name(f"parsed {contract.town_field}")
+            spelt = identifier(f"parsed {contract.town_field}")
             town = ", known.town_id"
             known = f"""
                 LEFT JOIN (
@@ -389,10 +430,14 @@ class Tables:
                     INNER JOIN town_name_lookup AS lookup ON lookup.name = {town_key("spelt.spelling")}
                     GROUP BY spelt.spelling HAVING count(DISTINCT lookup.town_id) = 1
                 ) AS known ON known.spelling = told.{spelt}"""
+        typed, read = f"typed_{contract.name}", "row_kind IN ('data', 'total', 'subtotal')"
+        begin = f"CREATE OR REPLACE TABLE {typed} AS"
+        if self._kept is not None:
+            begin, read = f"INSERT INTO {typed}", f"{read} AND source_file NOT IN (FROM kept_file)"
         self._connection.execute(f"""
-            CREATE OR REPLACE TABLE typed_{contract.name} AS
+            {begin}
             WITH told AS NOT MATERIALIZED (
-                SELECT *, {parsed} FROM raw_{contract.name} WHERE row_kind IN ('data', 'total', 'subtotal')
+                SELECT *, {parsed} FROM raw_{contract.name} WHERE {read}
             )
             SELECT
                 source_file, source_sheet, source_row, row_kind, {fields}{town},
@@ -454,7 +499,3 @@ def _holds_text(text: str) -> str:
 
 def _defined(columns: Mapping[str, str]) -> str:
     return ", ".join(f'"{name}" {kind}' for name, kind in columns.items())
-
-
-def _name(column: str) -> str:
-    return '"' + column.replace('"', '""') + '"'

@@ -23,8 +23,9 @@ from pipelines import interruption
 from pipelines.errors import Exit, KaoheError
 from pipelines.publish import chain
 from pipelines.publish.chain import CURRENT, JOURNAL, MANIFEST, STORE, Publication, sha256
-from pipelines.publish.received import keep_received
+from pipelines.publish.received import file_name, keep_received
 from pipelines.publish.suppression import shared
+from pipelines.sql_text import literal
 from pipelines.transform import Model, describe, tables
 
 if TYPE_CHECKING:
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
     from pipelines.contracts import Contract
 
 KEPT = 5
+
+#: Rows a sheet of Excel holds below its header. CSV is there to be opened in it: a longer mart is Parquet alone.
+MOST_CSV_ROWS = 1_048_575
 
 _MARK = "\ufeff"
 
@@ -62,21 +66,28 @@ def publish(
     manifest: Mapping[str, Any],
     report: Callable[[str], None] = lambda _: None,
     received: Sequence[Contract] = (),
+    unchanged: Collection[str] = (),
 ) -> Path:
     """Write every mart as Parquet and CSV with its data package and manifest, and make them the published set.
 
-    The rows as received of the sources ``received`` are kept with them. ``manifest`` holds what went in (its ``run_id``
-    names the publication); the files written and the place in the chain are added to it. Returns the folder of the
-    publication. Whatever fails, the set published before stays as it was.
+    A mart of more than ``MOST_CSV_ROWS`` rows is written as Parquet alone. The rows as received of the sources
+    ``received`` are kept with them. ``manifest`` holds what went in (its ``run_id`` names the publication); the files
+    written and the place in the chain are added to it. The files of the marts and sources ``unchanged`` are those
+    published now. Returns the folder of the publication. Whatever fails, the set published before stays as it was.
     """
 
     def write(folder: Path) -> Mapping[str, Any]:
         rows = {}
         for model in models:
-            report(model.name)
-            rows[model.name] = _write_mart(connection, model, folder)
-        _write_json(folder / "datapackage.json", _data_package(connection, models, manifest))
-        keep_received(connection, received, folder)
+            if model.name in unchanged:
+                _copy_published(marts, [f"{model.name}.parquet", f"{model.name}.csv"], folder)
+                rows[model.name] = _count(connection, f"SELECT count(*) FROM {model.name}")
+            else:
+                report(model.name)
+                rows[model.name] = _write_mart(connection, model, folder)
+        _write_json(folder / "datapackage.json", _data_package(connection, models, manifest, rows))
+        _copy_published(marts, [file_name(contract) for contract in received if contract.name in unchanged], folder)
+        keep_received(connection, [contract for contract in received if contract.name not in unchanged], folder)
         return {**manifest, "rows": rows}
 
     return _make_current(marts, str(manifest["run_id"]), write)
@@ -108,8 +119,7 @@ def restore(marts: Path, run_id: str) -> Publication:
     def copy(folder: Path) -> Mapping[str, Any]:
         for name, entry in manifest["files"].items():
             shutil.copyfile(source / name, folder / name)
-            if sha256(folder / name) != entry["sha256"]:
-                raise KaoheError(Exit.INTEGRITY, f"{source / name}: changed while it was copied; nothing was restored")
+            _hold_to_hash(folder / name, entry["sha256"], source / name)
         went_in = {key: value for key, value in manifest.items() if key not in {"sequence", "previous", "files"}}
         return {**went_in, "restored": brought_back.sequence}
 
@@ -198,15 +208,33 @@ def _write_mart(connection: duckdb.DuckDBPyConnection, model: Model, folder: Pat
     columns = [row[:2] for row in connection.execute(f"DESCRIBE {model.name}").fetchall()]
     order = ", ".join(model.key)
     parquet, csv = folder / f"{model.name}.parquet", folder / f"{model.name}.csv"
-    connection.execute(f"COPY (FROM ({shared(model)}) ORDER BY {order}) TO '{_quoted(parquet)}' (FORMAT parquet)")
+    connection.execute(f"COPY (FROM ({shared(model)}) ORDER BY {order}) TO {literal(parquet)} (FORMAT parquet)")
+    rows = _count(connection, f"SELECT count(*) FROM {model.name}")
+    if rows > MOST_CSV_ROWS:
+        return rows
     # A byte order mark in front of the first header is how Excel knows a CSV file for UTF-8.
     marked = ", ".join(
         f'{_inert(name, kind)} AS "{_MARK if at == 0 else ""}{name}"' for at, (name, kind) in enumerate(columns)
     )
     connection.execute(
-        f"COPY (SELECT {marked} FROM read_parquet('{_quoted(parquet)}')) TO '{_quoted(csv)}' (FORMAT csv, HEADER)"
+        f"COPY (SELECT {marked} FROM read_parquet({literal(parquet)})) TO {literal(csv)} (FORMAT csv, HEADER)"
     )
-    return _count(connection, f"SELECT count(*) FROM {model.name}")
+    return rows
+
+
+def _copy_published(marts: Path, names: Iterable[str], folder: Path) -> None:
+    """Copy those of the files ``names`` that are published now; KaoheError (integrity) where one is not what it was."""
+    source = marts / CURRENT
+    published = (read_manifest(marts) or {"files": {}})["files"]
+    for name in names:
+        if name in published:
+            shutil.copyfile(source / name, folder / name)
+            _hold_to_hash(folder / name, published[name]["sha256"], source / name)
+
+
+def _hold_to_hash(copy: Path, digest: str, source: Path) -> None:
+    if sha256(copy) != digest:
+        raise KaoheError(Exit.INTEGRITY, f"{source}: changed while it was copied; nothing was published")
 
 
 def _inert(column: str, kind: str) -> str:
@@ -223,7 +251,10 @@ def _inert(column: str, kind: str) -> str:
 
 
 def _data_package(
-    connection: duckdb.DuckDBPyConnection, models: Sequence[Model], manifest: Mapping[str, Any]
+    connection: duckdb.DuckDBPyConnection,
+    models: Sequence[Model],
+    manifest: Mapping[str, Any],
+    rows: Mapping[str, int],
 ) -> dict[str, Any]:
     resources = []
     for model in models:
@@ -238,7 +269,7 @@ def _data_package(
         resources.append(
             {
                 "name": model.name,
-                "path": f"{model.name}.csv",
+                "path": f"{model.name}.{'csv' if rows[model.name] <= MOST_CSV_ROWS else 'parquet'}",
                 "description": model.grain,
                 "encoding": "utf-8",
                 "schema": {"fields": fields, "primaryKey": list(model.key)},
@@ -403,7 +434,3 @@ def _flush(path: Path) -> None:
 
 def _count(connection: duckdb.DuckDBPyConnection, query: str) -> int:
     return int(connection.execute(query).fetchall()[0][0])
-
-
-def _quoted(path: Path) -> str:
-    return str(path).replace("'", "''")

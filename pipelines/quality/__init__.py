@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,9 +10,10 @@ from pipelines import transform
 from pipelines.contracts import Contract
 from pipelines.errors import Exit, KaoheError, Problem
 from pipelines.ingest.values import misleading_characters
-from pipelines.quality.checks import Check, Severity, every_check
+from pipelines.places import place_sql
+from pipelines.quality.checks import Check, Severity, every_check, spanning_checks
 from pipelines.quality.parting import part_rows
-from pipelines.transform import Model
+from pipelines.transform import Engine, InDuckDB, Model
 
 if TYPE_CHECKING:
     import duckdb
@@ -39,11 +40,34 @@ def run_checks(
     connection: duckdb.DuckDBPyConnection,
     contracts: Mapping[str, Contract],
     report: Callable[[str], None] = lambda _: None,
+    there: Engine | None = None,
+    changed: Collection[str] | None = None,
 ) -> GateResult:
     """Evaluate every check of received rows and keep all rows that break one: gate_check and check_failure.
 
-    KaoheError (integrity) where the count that decided and the rows found differ.
+    ``there`` counts the rows that break a check, the database itself unless given; which they are the database finds.
+    Of sources that are not ``changed`` what their contracts found before is kept, unless that is None. KaoheError
+    (integrity) where the count that decided and the rows found differ.
     """
+    checks = every_check(contracts)
+    if changed is None:
+        _begin(connection)
+    else:
+        spanning = {check.name for check in spanning_checks()}
+        checks = [check for check in checks if check.source in changed or check.name in spanning]
+        for table in ("check_failure", "gate_check"):
+            names = [[check.name for check in checks]]
+            connection.execute(f"DELETE FROM {table} WHERE check_name IN (SELECT unnest(?))", names)
+    checks = [check for check in checks if not check.models]
+    report(f"{len(checks)} checks")
+    _evaluate(connection, there or InDuckDB(connection), contracts, checks)
+    counts = dict(connection.execute("SELECT severity, sum(rows_failed) FROM gate_check GROUP BY severity").fetchall())
+    return GateResult(
+        int(counts.get("critical", 0)), int(counts.get("warning", 0)), tuple(problems(connection, "critical"))
+    )
+
+
+def _begin(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(
         "CREATE OR REPLACE TABLE check_failure (check_name VARCHAR, source VARCHAR, rule VARCHAR, severity VARCHAR, "
         "source_file VARCHAR, source_sheet VARCHAR, source_row BIGINT, field VARCHAR, header VARCHAR, cell VARCHAR, "
@@ -54,13 +78,6 @@ def run_checks(
         "CREATE OR REPLACE TABLE gate_check (check_name VARCHAR, source VARCHAR, rule VARCHAR, field VARCHAR, "
         "severity VARCHAR, rows_checked BIGINT, rows_failed BIGINT, success BOOLEAN, description_zh VARCHAR, "
         "description_en VARCHAR)"
-    )
-    checks = [check for check in every_check(contracts) if not check.models]
-    report(f"{len(checks)} checks")
-    _evaluate(connection, contracts, checks)
-    counts = dict(connection.execute("SELECT severity, sum(rows_failed) FROM gate_check GROUP BY severity").fetchall())
-    return GateResult(
-        int(counts.get("critical", 0)), int(counts.get("warning", 0)), tuple(problems(connection, "critical"))
     )
 
 
@@ -82,13 +99,13 @@ def quarantine(connection: duckdb.DuckDBPyConnection, contracts: Mapping[str, Co
 
 
 def run_checks_of_records(
-    connection: duckdb.DuckDBPyConnection, contracts: Mapping[str, Contract], run_models: transform.RunModels
+    connection: duckdb.DuckDBPyConnection, contracts: Mapping[str, Contract], there: Engine
 ) -> list[Model]:
     """Make the models that checks read, over accepted rows, and evaluate those checks; returns the models made."""
     checks = [check for check in every_check(contracts) if check.models]
     models = transform.upstream(*sorted({name for check in checks for name in check.models}))
-    run_models(models, lambda _: None)
-    _evaluate(connection, contracts, checks)
+    there.run_models(models, lambda _: None)
+    _evaluate(connection, there, contracts, checks)
     return models
 
 
@@ -104,12 +121,12 @@ def problems(connection: duckdb.DuckDBPyConnection, severity: Severity) -> list[
 
 
 def _evaluate(
-    connection: duckdb.DuckDBPyConnection, contracts: Mapping[str, Contract], checks: Sequence[Check]
+    connection: duckdb.DuckDBPyConnection, there: Engine, contracts: Mapping[str, Contract], checks: Sequence[Check]
 ) -> None:
     """Have Great Expectations decide, then keep every breaking row in check_failure and every check in gate_check."""
     from pipelines.quality.expectations import validate
 
-    breaking = validate(connection, checks)
+    breaking = validate(there, checks)
     for check in checks:
         if breaking[check.name]:
             found = _keep_failures(connection, contracts[check.source], check)
@@ -127,6 +144,7 @@ def _keep_failures(connection: duckdb.DuckDBPyConnection, contract: Contract, ch
     if is_personal:
         written = f"CASE WHEN {written} IS NOT NULL THEN '***' END"
     misleading = misleading_characters(written) if check.field and not is_personal else "NULL"
+    cell = place_sql("failing.source_file", "failing.source_row", "coalesce(failing.position, header.position)")
     year, town = ("typed.year", "typed.town_id") if contract.town_field else ("NULL", "NULL")
     return int(
         connection.execute(
@@ -142,11 +160,7 @@ def _keep_failures(connection: duckdb.DuckDBPyConnection, contract: Contract, ch
             SELECT
                 $name, $source, $rule, $severity,
                 failing.source_file, failing.source_sheet, failing.source_row, nullif($field, ''), header.header,
-                CASE
-                    WHEN NOT ends_with(lower(failing.source_file), '.xlsx') THEN 'line ' || failing.source_row
-                    WHEN {_POSITION} IS NULL THEN failing.source_row || ':' || failing.source_row
-                    ELSE {_COLUMN_LETTERS} || failing.source_row
-                END,
+                {cell},
                 coalesce(failing.value, {written}),
                 coalesce(failing.year, {year}, file.year), coalesce(failing.town_id, {town}),
                 coalesce(failing.message_zh, $message_zh)
@@ -169,17 +183,6 @@ def _keep_failures(connection: duckdb.DuckDBPyConnection, contract: Contract, ch
             },
         ).fetchall()[0][0]
     )  # fmt: skip
-
-
-_POSITION = "coalesce(failing.position, header.position)"
-
-#: A column's letters as a spreadsheet has them: A to Z, AA to ZZ, AAA and on.
-_COLUMN_LETTERS = f"""CASE
-    WHEN {_POSITION} <= 26 THEN chr(64 + {_POSITION})
-    WHEN {_POSITION} <= 702 THEN chr(64 + ({_POSITION} - 1) // 26) || chr(65 + ({_POSITION} - 1) % 26)
-    ELSE chr(64 + ({_POSITION} - 27) // 676) || chr(65 + ({_POSITION} - 27) // 26 % 26)
-        || chr(65 + ({_POSITION} - 27) % 26)
-END"""
 
 
 def _keep_checks(connection: duckdb.DuckDBPyConnection, checks: Sequence[Check], breaking: Mapping[str, int]) -> None:

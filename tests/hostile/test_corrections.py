@@ -12,7 +12,7 @@ from office import YEAR, Office
 from pipelines.analysis.explanation import explain, in_words
 from pipelines.analysis.marts import open_marts
 from pipelines.errors import Exit
-from pipelines.publish.site import write_site
+from pipelines.report.site import write_site
 
 pytestmark = pytest.mark.group("7 re-submission")
 

@@ -25,10 +25,10 @@ from pipelines.analysis.levers import read_limits
 from pipelines.analysis.marts import open_marts
 from pipelines.contracts import load_contracts
 from pipelines.errors import Exit, KaoheError
-from pipelines.publish.notice import write_notice
-from pipelines.publish.report import write_reports
-from pipelines.publish.site import write_site
-from pipelines.publish.workbook import write_workbooks
+from pipelines.report.notebooks import write_reports
+from pipelines.report.notice import write_notice
+from pipelines.report.site import write_site
+from pipelines.report.workbook import write_workbooks
 
 pytestmark = pytest.mark.group("9 security")
 
@@ -213,7 +213,7 @@ def test_no_text_runs_in_the_site_and_no_name_leads_out_of_it(
     assert "49" not in re.findall(r"\{\{ 7 \* 7 \}\}|49\{%", seen)
 
 
-@pytest.mark.soak
+@pytest.mark.long
 def test_no_text_runs_in_the_pages_of_the_notebooks(published: Published, browser: Any, tmp_path: Path) -> None:
     pages = write_reports(published.marts, tmp_path / "reports")
     seen = assert_pages_run_nothing(browser, pages)

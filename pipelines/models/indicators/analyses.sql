@@ -1,5 +1,6 @@
 /*
 grain: one row per year and town
+by_town: true
 columns:
   numerator: written analyses sent to the superior office (analyses)
   denominator: always 1

@@ -1,5 +1,6 @@
 /*
 grain: one row per year and town
+by_town: true
 columns:
   numerator: articles sent up or published (articles)
   denominator: always 1

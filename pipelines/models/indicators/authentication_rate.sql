@@ -1,5 +1,6 @@
 /*
 grain: one row per year and town
+by_town: true
 columns:
   numerator: recipients certified (persons)
   denominator: recipients due for certification (persons)

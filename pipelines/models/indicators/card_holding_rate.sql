@@ -1,5 +1,6 @@
 /*
 grain: one row per year and town
+by_town: true
 columns:
   numerator: card holders (persons)
   denominator: persons entitled to a card (persons); holders can pass it

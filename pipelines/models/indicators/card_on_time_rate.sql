@@ -1,5 +1,6 @@
 /*
 grain: one row per year and town
+by_town: true
 columns:
   numerator: cards made on time (cards)
   denominator: cards applied for (cards)

@@ -1,5 +1,6 @@
 /*
 grain: one row per year and town
+by_town: true
 columns:
   numerator: enterprise retirees managed in the community (persons)
   denominator: enterprise retirees (persons)

@@ -1,5 +1,6 @@
 /*
 grain: one row per year and town
+by_town: true
 columns:
   numerator: coverage expansion done (persons)
   denominator: coverage expansion task (persons)

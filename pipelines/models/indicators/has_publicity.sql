@@ -1,5 +1,6 @@
 /*
 grain: one row per year and town
+by_town: true
 columns:
   numerator: 1 with a publicity window or a briefing, 0 with neither; unknown while one is absent and the other not told
   denominator: always 1

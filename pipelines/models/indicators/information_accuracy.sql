@@ -1,5 +1,6 @@
 /*
 grain: one row per year and town
+by_town: true
 columns:
   numerator: records right and complete (records)
   denominator: records checked (records)

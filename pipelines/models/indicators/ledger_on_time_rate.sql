@@ -1,5 +1,6 @@
 /*
 grain: one row per year and town
+by_town: true
 columns:
   numerator: (month, class) cells with ledger and summary, filed on or before the due date (cells)
   denominator: cells owed, 12 months by 5 classes of insurance (cells)

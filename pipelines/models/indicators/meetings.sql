@@ -1,5 +1,6 @@
 /*
 grain: one row per year and town
+by_town: true
 columns:
   numerator: town meetings held (meetings)
   denominator: always 1

@@ -1,5 +1,6 @@
 /*
 grain: one row per year and town
+by_town: true
 columns:
   numerator: employer-months filed online, over the months reported (employer-months)
   denominator: employer-months insured, over the months reported (employer-months)

@@ -1,5 +1,6 @@
 /*
 grain: one row per year and town
+by_town: true
 columns:
   numerator: the year's task done (persons)
   denominator: the year's task (persons)

@@ -1,5 +1,6 @@
 /*
 grain: one row per year and town
+by_town: true
 columns:
   numerator: persons served, recipients included (persons)
   denominator: full-time staff (persons)

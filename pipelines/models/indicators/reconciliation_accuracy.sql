@@ -1,5 +1,6 @@
 /*
 grain: one row per year and town
+by_town: true
 columns:
   numerator: persons and payments that match, over counterparties and months (persons and payments)
   denominator: persons and payments checked, over counterparties and months (persons and payments)

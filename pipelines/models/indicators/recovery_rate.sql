@@ -1,5 +1,6 @@
 /*
 grain: one row per year and town
+by_town: true
 columns:
   numerator: money recovered (yuan)
   denominator: money wrongly drawn (yuan)

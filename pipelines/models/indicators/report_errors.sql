@@ -1,5 +1,6 @@
 /*
 grain: one row per year and town
+by_town: true
 columns:
   numerator: errors found in the reports (errors)
   denominator: always 1

@@ -1,5 +1,6 @@
 /*
 grain: one row per year and town
+by_town: true
 columns:
   numerator: reports filed on or before the due date (reports)
   denominator: reports that were due (reports)

@@ -1,5 +1,6 @@
 /*
 grain: one row per year and town
+by_town: true
 columns:
   numerator: staff training sessions held (sessions)
   denominator: always 1

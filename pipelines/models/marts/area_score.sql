@@ -1,6 +1,7 @@
 /*
 grain: one row per year, town and area of the rubric, bonus items apart
 key: [year, town_id, area]
+by_town: true
 columns:
   available: points the area can give
   points: sum of its items; empty while one is missing

@@ -1,6 +1,7 @@
 /*
 grain: one row per year, town, item and assessor whose score counts; an item with a score in quarantine has none
 key: [year, town_id, item, assessor]
+by_town: true
 columns:
   assessor: who scored
   score: the score given (points)

@@ -1,12 +1,14 @@
 /*
 grain: one row per year, town and indicator, reported or not
 key: [year, town_id, indicator]
+by_town: true
 columns:
   numerator: numerator, as its indicator defines it; empty when not reported
   denominator: denominator, as its indicator defines it; empty when not reported
   value: numerator / denominator, rounded half up to six decimals for display; nothing is scored on it
   status: reported, missing (not reported), withheld (rows behind it are quarantined) or no_denominator (0 to divide by)
 */
+-- indicator_figure is what all models of the folder indicators yield, gathered as they are run.
 WITH figure AS (
     SELECT
         town_year.year,

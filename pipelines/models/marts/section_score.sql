@@ -1,6 +1,7 @@
 /*
 grain: one row per year, town and section of the rubric, bonus items apart
 key: [year, town_id, section]
+by_town: true
 columns:
   available: points the section can give
   points: sum of its items; empty while one is missing

@@ -1,6 +1,7 @@
 /*
 grain: one row per year, town, item and term, under the reading in force
 key: [year, town_id, item, term]
+by_town: true
 columns:
   kind: term kind of the rubric
   numerator: numerator of the figure the term looks at

@@ -1,5 +1,6 @@
 /*
 grain: one row per year, town and kind of activity, in the years the activity log was delivered
+by_town: true
 columns:
   kind: kind of activity, as in the contract
   activities: activities logged; 0 for a town that logged none in a delivered year

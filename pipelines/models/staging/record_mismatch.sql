@@ -16,38 +16,36 @@ columns:
 */
 -- About single persons: never published openly.
 WITH entry AS (
-    SELECT
-        'ledger' AS side,
-        ledger.year,
-        ledger.town_id,
-        ledger.person_id,
-        ledger.amount_yuan,
-        ledger.paid_on AS dated_on,
-        ledger.source_file,
-        ledger.source_sheet,
-        ledger.source_row
-    FROM accepted_contributions AS ledger
+    SELECT entry.*
+    FROM (
+        SELECT
+            'ledger' AS side,
+            year,
+            town_id,
+            person_id,
+            amount_yuan,
+            paid_on AS dated_on,
+            source_file,
+            source_sheet,
+            source_row
+        FROM accepted_contributions
+        UNION ALL
+        SELECT
+            'bank' AS side,
+            year,
+            town_id,
+            person_id,
+            amount_yuan,
+            received_on AS dated_on,
+            source_file,
+            source_sheet,
+            source_row
+        FROM accepted_bank_receipts
+    ) AS entry
     INNER JOIN record_scope AS scope
         ON
-            ledger.year = scope.year
-            AND ledger.town_id = scope.town_id
-            AND scope.reconciliation_status = 'computable'
-    UNION ALL
-    SELECT
-        'bank' AS side,
-        bank.year,
-        bank.town_id,
-        bank.person_id,
-        bank.amount_yuan,
-        bank.received_on AS dated_on,
-        bank.source_file,
-        bank.source_sheet,
-        bank.source_row
-    FROM accepted_bank_receipts AS bank
-    INNER JOIN record_scope AS scope
-        ON
-            bank.year = scope.year
-            AND bank.town_id = scope.town_id
+            entry.year = scope.year
+            AND entry.town_id = scope.town_id
             AND scope.reconciliation_status = 'computable'
 ),
 
@@ -146,13 +144,21 @@ nearest AS (
     WHERE nearest_receipt = 1 AND nearest_payment = 1
 ),
 
--- Then what is left of an amount that both sides have, in order of date.
-left_of_amount AS (
+-- Then what is left: of an amount that both sides have among the same amount, and at last what has an amount of its own
+-- with whatever else the other side has of that person; in order of date.
+left_over AS (
     SELECT
         numbered.*,
+        CASE WHEN numbered.is_on_both_sides THEN numbered.amount_yuan ELSE 0 END AS among_yuan,
         row_number() OVER (
-            PARTITION BY numbered.side, numbered.year, numbered.town_id, numbered.person_id, numbered.amount_yuan
-            ORDER BY numbered.entry_no
+            PARTITION BY
+                numbered.side,
+                numbered.year,
+                numbered.town_id,
+                numbered.person_id,
+                numbered.is_on_both_sides,
+                CASE WHEN numbered.is_on_both_sides THEN numbered.amount_yuan ELSE 0 END
+            ORDER BY numbered.dated_on, numbered.amount_yuan, numbered.entry_no
         ) AS place
     FROM numbered
     LEFT JOIN nearest
@@ -163,19 +169,7 @@ left_of_amount AS (
             AND numbered.amount_yuan = nearest.amount_yuan
             AND numbered.side = nearest.side
             AND numbered.entry_no = nearest.entry_no
-    WHERE nearest.side IS NULL AND numbered.is_on_both_sides
-),
-
--- And at last what has an amount of its own, with whatever else the other side has of that person, in order of date.
-left_of_person AS (
-    SELECT
-        numbered.*,
-        row_number() OVER (
-            PARTITION BY numbered.side, numbered.year, numbered.town_id, numbered.person_id
-            ORDER BY numbered.dated_on, numbered.amount_yuan, numbered.entry_no
-        ) AS place
-    FROM numbered
-    WHERE NOT numbered.is_on_both_sides
+    WHERE nearest.side IS NULL
 ),
 
 paired AS (
@@ -194,59 +188,30 @@ paired AS (
         coalesce(paid.town_id, received.town_id) AS town_id,
         coalesce(paid.person_id, received.person_id) AS person_id,
         CASE
-            WHEN received.side IS NULL THEN 'duplicate_payment'
-            WHEN paid.side IS NULL THEN 'duplicate_receipt'
+            WHEN received.side IS NULL AND paid.is_on_both_sides THEN 'duplicate_payment'
+            WHEN paid.side IS NULL AND received.is_on_both_sides THEN 'duplicate_receipt'
+            WHEN received.side IS NULL THEN 'not_in_bank'
+            WHEN paid.side IS NULL THEN 'not_in_ledger'
+            WHEN NOT paid.is_on_both_sides THEN 'amount_differs'
             WHEN abs(date_diff('day', paid.dated_on, received.dated_on)) > tolerance.days THEN 'date_differs'
             ELSE 'matched'
         END AS outcome
     FROM (
-        SELECT * FROM left_of_amount
+        SELECT * FROM left_over
         WHERE side = 'ledger'
     ) AS paid
     FULL JOIN (
-        SELECT * FROM left_of_amount
+        SELECT * FROM left_over
         WHERE side = 'bank'
     ) AS received
         ON
             paid.year = received.year
             AND paid.town_id = received.town_id
             AND paid.person_id = received.person_id
-            AND paid.amount_yuan = received.amount_yuan
+            AND paid.is_on_both_sides = received.is_on_both_sides
+            AND paid.among_yuan = received.among_yuan
             AND paid.place = received.place
     CROSS JOIN receipt_tolerance AS tolerance
-    UNION ALL
-    SELECT
-        paid.dated_on AS paid_on,
-        paid.amount_yuan AS paid_yuan,
-        received.dated_on AS received_on,
-        received.amount_yuan AS received_yuan,
-        paid.source_file AS ledger_file,
-        paid.source_sheet AS ledger_sheet,
-        paid.source_row AS ledger_row,
-        received.source_file AS bank_file,
-        received.source_sheet AS bank_sheet,
-        received.source_row AS bank_row,
-        coalesce(paid.year, received.year) AS year,
-        coalesce(paid.town_id, received.town_id) AS town_id,
-        coalesce(paid.person_id, received.person_id) AS person_id,
-        CASE
-            WHEN received.side IS NULL THEN 'not_in_bank'
-            WHEN paid.side IS NULL THEN 'not_in_ledger'
-            ELSE 'amount_differs'
-        END AS outcome
-    FROM (
-        SELECT * FROM left_of_person
-        WHERE side = 'ledger'
-    ) AS paid
-    FULL JOIN (
-        SELECT * FROM left_of_person
-        WHERE side = 'bank'
-    ) AS received
-        ON
-            paid.year = received.year
-            AND paid.town_id = received.town_id
-            AND paid.person_id = received.person_id
-            AND paid.place = received.place
 )
 
 SELECT

@@ -12,12 +12,14 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipelines import rescoring
+from pipelines.analysis import rescoring
 from pipelines.analysis.marts import Marts, open_marts
+from pipelines.analysis.rescoring import EARLIER
 from pipelines.errors import Exit, KaoheError
 from pipelines.labels import Language, label
 from pipelines.publish.chain import STORE, read_chain
-from pipelines.rescoring import EARLIER
+from pipelines.rows import rows_of
+from pipelines.sql_text import literal
 
 if TYPE_CHECKING:
     import duckdb
@@ -76,7 +78,7 @@ def _parts(
         connection = _between_publications(folder, before, after, earlier)
     elif is_published:
         connection = duckdb.connect()
-        connection.execute(f"CREATE VIEW change_part AS FROM read_parquet('{str(mart).replace(chr(39), chr(39) * 2)}')")
+        connection.execute(f"CREATE VIEW change_part AS FROM read_parquet({literal(mart)})")
     else:
         connection = rescoring.split_change(folder, [(after, before)], folder)
     if earlier is None:
@@ -223,17 +225,15 @@ def compare(marts: Marts, before: int, after: int, town: str = "", earlier: Mart
     add up to the change. KaoheError (usage) for a town or year there is not.
     """
     town_id = marts.town_id(town, after) if town else ""
-    cursor = parts(marts, before, after, earlier)
     base = earlier or marts
 
-    def rows(query: str, **given: Any) -> list[_Row]:
-        cursor.execute(query, given or None)
-        names = [column[0] for column in cursor.description or ()]
-        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-
     found: dict[str, list[_Row]] = {}
-    for row in rows("FROM part WHERE $town IN ('', town_id) ORDER BY abs(points_low) + abs(points_high) DESC, "
-                    "item, cause, part, indicator", town=town_id):  # fmt: skip
+    for row in rows_of(
+        parts(marts, before, after, earlier),
+        "FROM part WHERE $town IN ('', town_id) ORDER BY abs(points_low) + abs(points_high) DESC, item, cause, part, "
+        "indicator",
+        {"town": town_id},
+    ):
         found.setdefault(row.pop("town_id"), []).append(row)
     was, now = (
         {row["town_id"]: row for row in each.rows(_STANDING, {"year": year, "town": town_id})}

@@ -1,0 +1,1 @@
+"""What is made of a published set alone: pages, workbooks, the site and the draft notice."""
