@@ -234,10 +234,13 @@ def lock(connection: duckdb.DuckDBPyConnection, *folders: Path) -> None:
 
 def comment(connection: duckdb.DuckDBPyConnection, models: Sequence[Model]) -> None:
     """Write each model's header into the database as comments on its table and columns."""
+    # Each by itself would be on the disk before the next is said.
+    connection.begin()
     for model in models:
         connection.execute(f"COMMENT ON TABLE {model.name} IS {literal(model.grain)}")
         for column, meaning in model.columns.items():
             connection.execute(f'COMMENT ON COLUMN {model.name}."{column}" IS {literal(meaning)}')
+    connection.commit()
 
 
 def gathered(indicators: Sequence[Model]) -> str:

@@ -22,6 +22,9 @@ FOLDER = Path(__file__).with_name("checks")
 
 Severity = Literal["critical", "warning"]
 
+#: The field a source may say the code of the town in, beside its name.
+_CODE = "town_code"
+
 #: The rule that speaks of a sheet: where it is broken, no row of the sheet can be relied on.
 TOTAL_AGREES = "total_agrees"
 
@@ -80,7 +83,8 @@ def _contract_checks(contract: Contract) -> Iterator[Check]:
         if key.reference.resource == "towns":
             yield _known_town(contract, key.fields)
             yield _town_in_year(contract, key.fields)
-            yield _code_agrees(contract, key.fields)
+            if any(field.name == _CODE for field in contract.fields):
+                yield _code_agrees(contract, key.fields)
         else:
             yield _known_item(contract, key.fields)
     for rule in contract.rules:

@@ -19,6 +19,9 @@ def _lines() -> Iterator[str]:
     yield "表头可写列名中的任意一个；标题行、合计行、填表说明会自动略过。由 `make docs` 生成。"
     yield ""
     yield "One file per source and year, or one per town. A header may be any of the names given. Generated."
+    yield "\n| 数据 source | 内容 what it holds |\n|---|---|"
+    for contract in load_contracts().values():
+        yield f"| `{contract.name}` {contract.title} | {contract.description.strip()} |"
     for contract in load_contracts().values():
         yield from _source(contract)
 
