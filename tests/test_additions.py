@@ -32,7 +32,6 @@ description: 应上门与已上门人数。 Persons due a visit at home, and vis
 fields:
   - {name: year, title: 年度, title_en: calendar year, type: year, constraints: {required: true}}
   - {name: town, title: 镇街, title_en: town, type: string, constraints: {required: true}}
-  - {name: town_code, title: 单位代码, title_en: code of the town, type: string, optional: true}
   - {name: due, title: 应上门人数, title_en: due, type: integer, constraints: {minimum: 0}}
   - {name: visited, title: 已上门人数, title_en: visited, type: integer, constraints: {minimum: 0}}
 primaryKey: [year, town]
