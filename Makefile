@@ -5,7 +5,7 @@ INSTALLED := .venv/.installed
 SCALE := .venv/.scale
 
 .DEFAULT_GOAL := help
-.PHONY: help install pipeline check demo test test-long test-spark lint format golden docs report lab lock clean
+.PHONY: help install pipeline check demo test test-long test-spark lint format golden docs site-docs report lab lock audit clean
 
 help: ## 列出命令 list the commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -62,6 +62,9 @@ golden: $(INSTALLED) ## 更新比对结果 renew the golden marts, after reading
 docs: $(INSTALLED) ## 更新生成的文档 renew the generated documents
 	$(BIN)/python -m pipelines.reference
 
+site-docs: $(INSTALLED) ## 文档网站，不联网可看 the documents as a site: build/site/docs/index.html
+	$(BIN)/sphinx-build -q -W --keep-going -c docs -b html -d build/doctrees . build/site
+
 report: $(INSTALLED) ## 报告、工作簿、网站 notebooks as pages, workbooks and site; YEARS="2014 2015" picks a pair
 	$(BIN)/kaohe report --years "$(YEARS)"
 
@@ -75,6 +78,9 @@ lock: ## 更新锁定文件 resolve the dependencies anew (needs uv)
 		print(*extras["spark"], *extras["benchmark"], sep="\n")' | \
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 		--constraint requirements.lock - -o requirements-scale.lock
+
+audit: ## 查已知漏洞 hold the locked packages to the published advisories (needs uv and a network)
+	uvx pip-audit --strict --require-hashes --disable-pip -r requirements.lock -r requirements-scale.lock
 
 clean: ## 删除运行产物 remove what runs leave behind
 	rm -rf data/warehouse.duckdb* data/marts.lock data/marts.run.json data/marts/.publications data/marts/current \

@@ -73,6 +73,17 @@ def unmark(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute("CHECKPOINT")
 
 
+def rows_of(model: Model, towns: str, by_town: Collection[str]) -> str:
+    """The SELECT of a model ``by_town`` for the year and town_id of table ``towns`` alone.
+
+    ``by_town`` names the tables it reads that have a town and year: within the SELECT each stands for those rows of it.
+    """
+    narrowed = ", ".join(
+        f"{table} AS (SELECT * FROM main.{table} SEMI JOIN {towns} USING (year, town_id))" for table in sorted(by_town)
+    )
+    return f"SELECT * FROM (WITH {narrowed} SELECT * FROM (\n{model.select}\n))"
+
+
 class TakenOver:
     """A warehouse that was taken over: makes models anew as far as the files reach that are not ``kept_files``."""
 
@@ -129,16 +140,9 @@ class TakenOver:
         moved = f"moved_{model.name}"
         keys = " UNION ".join(f"SELECT year, town_id FROM moved_{table}" for table in reached)
         self._connection.execute(f"CREATE OR REPLACE TEMP TABLE {moved} AS {keys}")
-        # Within the SELECT each table it reads stands for those rows of it alone.
-        narrowed = ", ".join(
-            f"{table} AS (SELECT * FROM main.{table} SEMI JOIN {moved} USING (year, town_id))"
-            for table in sorted(model.needs)
-            if self._is_by_town(table)
-        )
+        by_town = {table for table in model.needs if self._is_by_town(table)}
         self._connection.execute(f"DELETE FROM {model.name} WHERE (year, town_id) IN (FROM {moved})")
-        self._connection.execute(
-            f"INSERT INTO {model.name} SELECT * FROM (WITH {narrowed} SELECT * FROM (\n{model.select}\n))"
-        )
+        self._connection.execute(f"INSERT INTO {model.name} {rows_of(model, moved, by_town)}")
 
     def _make_whole(self, model: Model) -> bool:
         """Make all rows, and see which of them moved; whether any did."""

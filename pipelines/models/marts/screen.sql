@@ -19,19 +19,19 @@ columns:
 */
 WITH question AS (
     SELECT * FROM screened_assessor
-    UNION ALL BY NAME
+    UNION ALL
     SELECT * FROM screened_limit
-    UNION ALL BY NAME
+    UNION ALL
     SELECT * FROM screened_figure
 )
 
 SELECT
     screen,
     year,
-    coalesce(town_id, '') AS town_id,
-    coalesce(assessor, '') AS assessor,
-    coalesce(item, '') AS item,
-    coalesce(indicator, '') AS indicator,
+    town_id,
+    assessor,
+    item,
+    indicator,
     figure,
     compared_with,
     seen_zh,

@@ -1,0 +1,168 @@
+"""A run that makes anew what changed comes to the same bytes as one that makes everything."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from conftest import ROOT
+from pipelines import increments
+from pipelines import run as flow
+from pipelines.demo import write_demo
+from pipelines.errors import Exit, KaoheError
+from pipelines.transform import Model, load_models
+
+BY_TOWN = [model for model in load_models().values() if model.by_town]
+
+
+@pytest.fixture(scope="module")
+def towns_of_one_year(committed_run: tuple[flow.Settings, flow.Outcome]) -> duckdb.DuckDBPyConnection:
+    """The warehouse of the committed deliveries, with some towns of some years in the table ``some_town``."""
+    connection = duckdb.connect(str(committed_run[0].warehouse), read_only=True)
+    connection.execute(
+        "CREATE TEMP TABLE some_town AS SELECT year, town_id FROM town_year WHERE hash(year, town_id) % 3 = 0"
+    )
+    return connection
+
+
+@pytest.mark.parametrize("model", BY_TOWN, ids=lambda model: model.name)
+def test_rows_rest_on_their_own_town_and_year_alone(towns_of_one_year: duckdb.DuckDBPyConnection, model: Model) -> None:
+    tables = towns_of_one_year.execute(
+        "SELECT table_name FROM duckdb_columns() WHERE column_name IN ('year', 'town_id') AND NOT internal "
+        "GROUP BY table_name HAVING count(*) = 2"
+    ).fetchall()
+    made = increments.rows_of(model, "some_town", model.needs & {name for (name,) in tables})
+    kept = f"SELECT * FROM {model.name} SEMI JOIN some_town USING (year, town_id)"
+    for one, other in ((made, kept), (kept, made)):
+        assert towns_of_one_year.execute(f"({one}) EXCEPT ALL ({other})").fetchall() == []
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> flow.Settings:
+    """Three towns and two years, run and published."""
+    write_demo(tmp_path / "raw", 2013, (2013, 2014), 3, lambda _: None, "csv")
+    settings = flow.Settings(
+        tmp_path / "raw", tmp_path / "marts", tmp_path / "warehouse.duckdb", ROOT / "rubric" / "2013"
+    )
+    _run(settings)
+    return settings
+
+
+def _run(settings: flow.Settings) -> tuple[flow.Outcome, list[str]]:
+    """What a run came to, and the files it read and models it made."""
+    steps: list[str] = []
+    outcome = flow.run(settings, lambda step, detail: steps.append(detail) if step in ("ingest", "score") else None)
+    return outcome, [step for step in steps if step]
+
+
+def _assert_clean(settings: flow.Settings, outcome: flow.Outcome) -> None:
+    """The same deliveries make the same bytes where nothing is taken over."""
+    elsewhere = settings.raw.parent / "clean"
+    clean, _ = _run(dataclasses.replace(settings, marts=elsewhere / "marts", warehouse=elsewhere / "warehouse.duckdb"))
+    assert outcome.manifest["files"] == clean.manifest["files"]
+    for key in ("run_id", "deliveries", "checks", "grades", "rows"):
+        assert outcome.manifest[key] == clean.manifest[key]
+    shutil.rmtree(elsewhere)
+
+
+def _write(path: Path, rows: list[str]) -> None:
+    path.write_text("".join(f"{row}\n" for row in rows), encoding="utf-8")
+
+
+def _rows(path: Path) -> list[str]:
+    return path.read_text(encoding="utf-8").splitlines()
+
+
+def correct_a_figure(raw: Path) -> None:
+    path = raw / "2013" / "citizen_card.csv"
+    header, first, *others = _rows(path)
+    cells = first.split(",")
+    cells[header.split(",").index("按时制卡数")] = "1"
+    _write(path, [header, ",".join(cells), *others])
+
+
+def leave_out_a_row(raw: Path) -> None:
+    path = raw / "2014" / "staffing.csv"
+    _write(path, _rows(path)[:-1])
+
+
+def send_a_row_in_a_file_of_its_own(raw: Path) -> None:
+    path = raw / "2014" / "assessor_scores.csv"
+    *others, last = _rows(path)
+    _write(path, others)
+    _write(path.with_name("assessor_scores-补报.csv"), [others[0], last])
+
+
+def rename_a_file(raw: Path) -> None:
+    path = raw / "2013" / "online_filing.csv"
+    path.rename(path.with_name("online_filing-改.csv"))
+
+
+def take_a_source_back(raw: Path) -> None:
+    (raw / "2014" / "publicity.csv").unlink()
+
+
+@pytest.mark.parametrize("change", [correct_a_figure])
+def test_a_changed_file_makes_anew_what_it_reaches(office: flow.Settings, change: Callable[[Path], None]) -> None:
+    change(office.raw)
+    outcome, made = _run(office)
+    assert made[0] == "2013/citizen_card.csv"
+    assert "card_on_time_rate" in made
+    assert "authentication_rate" not in made
+    assert "town_score" in made
+    _assert_clean(office, outcome)
+
+
+@pytest.mark.long
+def test_one_change_after_another_comes_to_what_a_clean_run_comes_to(office: flow.Settings) -> None:
+    for change in (leave_out_a_row, send_a_row_in_a_file_of_its_own, rename_a_file, take_a_source_back):
+        change(office.raw)
+        outcome, made = _run(office)
+        assert "towns.csv" not in made
+        _assert_clean(office, outcome)
+
+
+@pytest.mark.long
+def test_rows_in_quarantine_make_all_anew(office: flow.Settings) -> None:
+    path = office.raw / "2013" / "staffing.csv"
+    _write(path, [*_rows(path), _rows(path)[-1]])
+    with pytest.raises(KaoheError) as refused:
+        _run(office)
+    assert refused.value.code == Exit.GATE
+    outcome, made = _run(dataclasses.replace(office, allow_partial=True))
+    assert "towns.csv" in made, "what a refused run leaves is not taken over"
+    assert outcome.code == Exit.PARTIAL
+    correct_a_figure(office.raw)
+    _, made = _run(dataclasses.replace(office, allow_partial=True))
+    assert "towns.csv" in made
+
+
+@pytest.mark.long
+def test_what_else_a_result_depends_on_makes_all_anew(office: flow.Settings) -> None:
+    outcome, made = _run(dataclasses.replace(office, force=True))
+    assert outcome.is_new
+    assert "towns.csv" in made
+    _, made = _run(dataclasses.replace(office, results_only=True))
+    assert "towns.csv" in made
+    register = office.raw / "towns.csv"
+    _write(register, [*_rows(register), ""])
+    _, made = _run(dataclasses.replace(office, results_only=True))
+    assert "2013/citizen_card.csv" in made
+
+
+def test_a_warehouse_being_changed_is_not_taken_over(tmp_path: Path) -> None:
+    warehouse, inputs = tmp_path / "warehouse.duckdb", {"deliveries": {"2013/a.csv": "1"}, "corrections": None}
+    published = {"inputs": inputs, "exit_code": 0}
+    with duckdb.connect(str(warehouse)) as connection:
+        increments.mark(connection, inputs)
+    assert increments.kept_files(warehouse, inputs, published) == {"2013/a.csv"}
+    with flow.warehouse(warehouse, is_kept=True):
+        pass
+    assert increments.kept_files(warehouse, inputs, published) is None
+    warehouse.write_bytes(b"no database")
+    assert increments.kept_files(warehouse, inputs, published) is None
