@@ -34,7 +34,8 @@ class Problem:
         message_zh, message_en: what is wrong, one sentence each.
         remedy_zh, remedy_en: what to do about it, one sentence each.
         sheet: sheet name; empty for files without sheets.
-        cell: spreadsheet address such as ``C12``, or ``line 12`` of a text file, ``row 12`` of a Parquet file; empty when about the whole file.
+        cell: spreadsheet address such as ``C12``, or ``line 12`` of a text file, ``row 12`` of a Parquet file; empty
+            when about the whole file.
         column: the column as the sender wrote it.
         value: the value as the sender wrote it (masked where personal).
 

@@ -137,3 +137,10 @@ def test_what_is_planted_is_asked_about_and_nothing_else(
 def test_a_verdict_is_never_said(marts: Marts) -> None:
     for row in marts.rows("FROM screen"):
         assert row["question_zh"].endswith("？") and row["question_en"].endswith("?"), row
+
+
+def test_the_questions_have_their_columns_in_one_order() -> None:
+    """They are put together by position."""
+    models = transform.load_models()
+    for name in ("screened_assessor", "screened_limit", "screened_figure"):
+        assert models[name].yields == models["screen"].yields, name

@@ -301,7 +301,7 @@ def test_a_mart_of_persons_is_published_without_small_counts(tmp_path: Path) -> 
     model = Model(
         name="persons_paid", layer="marts", select="", grain="one row per town and year", key=("year", "town_id"),
         columns=dict.fromkeys(("year", "town_id", "due", "paid", "is_suppressed"), "told"), persons=("due", "paid"),
-        columns_of="",
+        columns_of="", by_town=False,
         made_of_persons=(), yields=("year", "town_id", "due", "paid", "is_suppressed"), needs=frozenset(),
     )  # fmt: skip
     connection = duckdb.connect()

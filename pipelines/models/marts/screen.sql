@@ -18,59 +18,20 @@ columns:
   question_en: what to ask, in English
 */
 WITH question AS (
-    SELECT
-        screen,
-        year,
-        cast(NULL AS VARCHAR) AS town_id,
-        assessor,
-        item,
-        cast(NULL AS VARCHAR) AS indicator,
-        figure,
-        compared_with,
-        seen_zh,
-        seen_en,
-        question_zh,
-        question_en
-    FROM screened_assessor
+    SELECT * FROM screened_assessor
     UNION ALL
-    SELECT
-        screen,
-        year,
-        cast(NULL AS VARCHAR) AS town_id,
-        cast(NULL AS VARCHAR) AS assessor,
-        cast(NULL AS VARCHAR) AS item,
-        indicator,
-        figure,
-        compared_with,
-        seen_zh,
-        seen_en,
-        question_zh,
-        question_en
-    FROM screened_limit
+    SELECT * FROM screened_limit
     UNION ALL
-    SELECT
-        screen,
-        year,
-        town_id,
-        cast(NULL AS VARCHAR) AS assessor,
-        cast(NULL AS VARCHAR) AS item,
-        indicator,
-        figure,
-        compared_with,
-        seen_zh,
-        seen_en,
-        question_zh,
-        question_en
-    FROM screened_figure
+    SELECT * FROM screened_figure
 )
 
 SELECT
     screen,
     year,
-    coalesce(town_id, '') AS town_id,
-    coalesce(assessor, '') AS assessor,
-    coalesce(item, '') AS item,
-    coalesce(indicator, '') AS indicator,
+    town_id,
+    assessor,
+    item,
+    indicator,
     figure,
     compared_with,
     seen_zh,

@@ -87,8 +87,10 @@ same AS (
 SELECT
     'leniency' AS screen,
     year,
+    '' AS town_id,
     assessor,
-    cast(NULL AS VARCHAR) AS item,
+    '' AS item,
+    '' AS indicator,
     percent || '%' AS figure,
     others_percent || '%' AS compared_with,
     '平均给到分值的 ' || percent || '%，其他考核人对同样条款为 ' || others_percent || '%（' || scores || ' 个评分）' AS seen_zh,
@@ -102,8 +104,10 @@ UNION ALL
 SELECT
     'spread' AS screen,
     year,
+    '' AS town_id,
     assessor,
-    cast(NULL AS VARCHAR) AS item,
+    '' AS item,
+    '' AS indicator,
     cast(squares // freedom AS VARCHAR) AS figure,
     cast(others_squares // others_freedom AS VARCHAR) AS compared_with,
     '同一条款各镇街得分的方差为 ' || squares // freedom || '，其他考核人为 ' || others_squares // others_freedom
@@ -118,8 +122,10 @@ UNION ALL
 SELECT
     'all_equal' AS screen,
     same.year,
+    '' AS town_id,
     same.assessor,
     same.item,
+    '' AS indicator,
     cast(same.score AS VARCHAR) AS figure,
     cast(same.towns AS VARCHAR) AS compared_with,
     same.item || ' ' || item.title_zh || '：' || same.towns || ' 个镇街全部得 ' || same.score || ' 分' AS seen_zh,

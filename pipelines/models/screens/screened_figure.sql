@@ -105,6 +105,8 @@ SELECT
     screen,
     year,
     town_id,
+    '' AS assessor,
+    '' AS item,
     indicator,
     written AS figure,
     compared_with,

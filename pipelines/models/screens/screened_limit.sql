@@ -53,6 +53,9 @@ near_target AS (
 SELECT
     'bunched_totals' AS screen,
     near_grade.year,
+    '' AS town_id,
+    '' AS assessor,
+    '' AS item,
     near_grade.grade AS indicator,
     cast(near_grade.above AS VARCHAR) AS figure,
     cast(near_grade.below AS VARCHAR) AS compared_with,
@@ -69,6 +72,9 @@ UNION ALL
 SELECT
     'bunched_figures' AS screen,
     near_target.year,
+    '' AS town_id,
+    '' AS assessor,
+    '' AS item,
     near_target.indicator,
     cast(near_target.above AS VARCHAR) AS figure,
     cast(near_target.below AS VARCHAR) AS compared_with,
