@@ -20,7 +20,7 @@ from pipelines.errors import Exit, KaoheError
 from pipelines.labels import Language, both, label
 from pipelines.lineage import Lineage
 from pipelines.masking import lines, masked
-from pipelines.settings import Settings
+from pipelines.settings import Settings, usual_rubric
 from pipelines.terminal import Progress, answer, print_problem, summarise, tell
 from pipelines.unattended import Attendance
 
@@ -48,7 +48,7 @@ Key = Annotated[
 Lang = Annotated[Language, typer.Option(help="输出语言 language: zh, en.")]
 AsJson = Annotated[bool, typer.Option("--json", help="以 JSON 输出 result as JSON.")]
 
-RAW, MARTS, WAREHOUSE, RUBRIC = Path("data/raw"), Path("data/marts"), Path("data/warehouse.duckdb"), Path("rubric")
+RAW, MARTS, WAREHOUSE, RUBRIC = Path("data/raw"), Path("data/marts"), Path("data/warehouse.duckdb"), usual_rubric()
 EDITION, CORRECTIONS = "2013", Path("data/corrections.yml")
 
 

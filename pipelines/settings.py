@@ -6,6 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+#: The editions that come with an installed package.
+_BROUGHT = Path(__file__).with_name("editions")
+
+
+def usual_rubric() -> Path:
+    """The folder of editions: ``rubric`` where the command is called, or else what the package brought along."""
+    here = Path("rubric")
+    return _BROUGHT if _BROUGHT.is_dir() and not here.is_dir() else here
+
 
 @dataclass(frozen=True)
 class Settings:
