@@ -5,7 +5,7 @@ INSTALLED := .venv/.installed
 SCALE := .venv/.scale
 
 .DEFAULT_GOAL := help
-.PHONY: help install pipeline check demo test test-long test-soak test-spark lint format golden docs report lab lock clean
+.PHONY: help install pipeline check demo test test-long test-spark lint format golden docs report lab lock clean
 
 help: ## 列出命令 list the commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -34,13 +34,10 @@ demo: $(INSTALLED) ## 重新生成合成报送文件 write the synthetic deliver
 	$(BIN)/kaohe demo
 
 test: $(INSTALLED) ## 测试 run the tests
-	$(BIN)/pytest -n 2 -m "not long and not soak and not spark"
+	$(BIN)/pytest -n 2 -m "not long and not spark"
 
 test-long: $(INSTALLED) ## 耗时测试 run the tests that take long
 	$(BIN)/pytest -n 2 -m long
-
-test-soak: $(INSTALLED) ## 久测：断电、满盘、大文件 run the tests that take many minutes: kills, full disks, bombs
-	$(BIN)/pytest -n 2 -m soak
 
 test-spark: $(SCALE) ## Spark 集群测试 run the tests on a Spark cluster of their own (Java 17)
 	$(BIN)/pytest -m spark

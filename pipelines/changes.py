@@ -5,16 +5,18 @@ Everything is read, checked and scored as for a publication, then compared with 
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipelines.labels import Language, label
+from pipelines.labels import Language, both, label
 from pipelines.places import place
 from pipelines.publish.chain import CURRENT, STORE
 from pipelines.publish.publication import read_manifest
 from pipelines.publish.received import compared, file_name, rows_as_read
+from pipelines.sql_text import literal
 
 if TYPE_CHECKING:
     import duckdb
@@ -51,13 +53,18 @@ def superseded(marts: Path, deliveries: Mapping[str, str]) -> list[_Row]:
 
 def superseded_in_words(old: _Row) -> str:
     """One entry of ``superseded`` as a sentence, in both languages."""
-    return f"{label('changes_superseded', 'zh')} / {label('changes_superseded', 'en')}".format(**old)
+    return both("changes_superseded", " / ", **old)
 
 
 def _history(marts: Path) -> list[_Row]:
     """The manifests of the publications kept, oldest first."""
-    kept = [json.loads(path.read_text(encoding="utf-8")) for path in (marts / STORE).glob("*/manifest.json")]
-    return sorted(kept, key=lambda manifest: manifest["sequence"])
+    kept = []
+    for path in (marts / STORE).glob("*/manifest.json"):
+        # A manifest that was harmed is for ``verify`` to name; what the others tell does not depend on it.
+        with contextlib.suppress(ValueError, KeyError, TypeError):
+            manifest = json.loads(path.read_text(encoding="utf-8"))
+            kept.append((manifest["sequence"], manifest["run_id"], manifest))
+    return [manifest for *_, manifest in sorted(kept, key=lambda each: each[:2])]
 
 
 def changes(connection: duckdb.DuckDBPyConnection, marts: Path, inputs: Mapping[str, Any]) -> _Row:
@@ -84,7 +91,7 @@ def changes(connection: duckdb.DuckDBPyConnection, marts: Path, inputs: Mapping[
         f"""SELECT cell.*, town_name, applied.entry AS correction
         FROM changed_cell AS cell
         LEFT JOIN (
-            SELECT year, town_id, town_name FROM read_parquet({_quoted(folder / "town_score.parquet")})
+            SELECT year, town_id, town_name FROM read_parquet({literal(folder / "town_score.parquet")})
             UNION SELECT year, town_id, town_name FROM town_year
         ) AS town USING (year, town_id)
         LEFT JOIN applied_correction AS applied
@@ -165,7 +172,7 @@ def _compare(connection: duckdb.DuckDBPyConnection, contract: Contract, publishe
     row = "row_year, row_town_id, row_key, source_file, source_sheet, source_row"
     connection.execute(f"""
         INSERT INTO changed_cell
-        WITH was AS (SELECT {row}, [{cells}] AS cells FROM read_parquet({_quoted(published)})),
+        WITH was AS (SELECT {row}, [{cells}] AS cells FROM read_parquet({literal(published)})),
         now AS (SELECT {row}, [{cells}] AS cells FROM ({rows_as_read(contract)})),
         met AS (
             SELECT coalesce(now.row_year, was.row_year) AS year, coalesce(now.row_town_id, was.row_town_id) AS town_id,
@@ -204,7 +211,7 @@ def _scores(
     return _rows(
         connection,
         f"""SELECT {", ".join(key)}, {told}, {both}
-        FROM {mart} AS now FULL JOIN read_parquet({_quoted(folder / f"{mart}.parquet")}) AS was USING ({", ".join(key)})
+        FROM {mart} AS now FULL JOIN read_parquet({literal(folder / f"{mart}.parquet")}) AS was USING ({", ".join(key)})
         WHERE {differs} ORDER BY ALL""",
     )
 
@@ -213,10 +220,6 @@ def _rows(connection: duckdb.DuckDBPyConnection, query: str) -> list[_Row]:
     cursor = connection.execute(query)
     names = [column[0] for column in cursor.description or ()]
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-
-
-def _quoted(path: Path) -> str:
-    return "'" + str(path).replace("'", "''") + "'"
 
 
 # In words -------------------------------------------------------------------------------------------------------------

@@ -1,31 +1,27 @@
 """考核 Kaohe: 从报送数据到经得起复核的等次 from received figures to grades that stand up to a challenge."""
 
-# Results go to stdout, progress and errors to stderr; heavy imports wait until they are needed.
+# Heavy imports wait until they are needed.
 
 from __future__ import annotations
 
 import contextlib
 import errno
 import io
-import json
 import os
 import sys
-import time
 import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
 from pipelines import interruption
-from pipelines.errors import Exit, KaoheError, Problem
-from pipelines.labels import Language, label
+from pipelines.errors import Exit, KaoheError
+from pipelines.labels import Language, both, label
 from pipelines.lineage import Lineage
-from pipelines.masking import lines, masked, one_line
-from pipelines.unattended import Attendance, note
-
-if TYPE_CHECKING:
-    from pipelines.run import Outcome
+from pipelines.masking import lines, masked
+from pipelines.terminal import Progress, answer, print_problem, summarise, tell
+from pipelines.unattended import Attendance
 
 #: What the command line library raises for every call it cannot make sense of.
 _UsageError = typer.BadParameter.__mro__[1]
@@ -43,16 +39,16 @@ Corrections = Annotated[
     typer.Option(exists=True, dir_okay=False, help="更正数据的声明，默认 data/corrections.yml declared corrections."),
 ]
 Edition = Annotated[str, typer.Option(help="细则版本 edition.")]
+Town = Annotated[str, typer.Argument(help="镇街名称、代码或单位编号 name, code or identifier.")]
+Year = Annotated[int, typer.Argument(help="年度 year.")]
 Key = Annotated[
     Path | None, typer.Option(help="证件号密钥文件，默认取 KAOHE_KEY_FILE 或用户配置 key for identity numbers.")
 ]
 Lang = Annotated[Language, typer.Option(help="输出语言 language: zh, en.")]
 AsJson = Annotated[bool, typer.Option("--json", help="以 JSON 输出 result as JSON.")]
 
-PAIR = 2
-
 RAW, MARTS, WAREHOUSE, RUBRIC = Path("data/raw"), Path("data/marts"), Path("data/warehouse.duckdb"), Path("rubric")
-CORRECTIONS = Path("data/corrections.yml")
+EDITION, CORRECTIONS = "2013", Path("data/corrections.yml")
 
 
 @app.command()
@@ -62,7 +58,7 @@ def run(
     marts: Marts = MARTS,
     warehouse: Warehouse = WAREHOUSE,
     rubric: Rubric = RUBRIC,
-    edition: Edition = "2013",
+    edition: Edition = EDITION,
     corrections: Corrections = None,
     allow_partial: Annotated[
         bool, typer.Option(help="有严重问题的行隔离后仍发布 publish around the rows that fail.")
@@ -103,20 +99,20 @@ def run(
         marts,
         warehouse,
         rubric / edition,
-        allow_partial,
-        results_only,
-        memory_limit,
-        engine,
-        spark_master,
-        key,
-        _declared(corrections),
+        allow_partial=allow_partial,
+        results_only=results_only,
+        memory_limit=memory_limit,
+        engine=engine,
+        spark_master=spark_master,
+        key=key,
+        corrections=_declared(corrections),
     )
-    outcome = flow.run(settings, _Progress(lang))
+    outcome = flow.run(settings, Progress(lang))
     attendance.is_new = outcome.is_new
     if as_json:
-        _say(_as_json(outcome.manifest))
+        answer(outcome.manifest, "", as_json=True)
     else:
-        _summarise(outcome, marts, lang)
+        summarise(outcome, marts, lang)
     return outcome.code
 
 
@@ -125,7 +121,7 @@ def check(
     raw: Raw = RAW,
     warehouse: Warehouse = WAREHOUSE,
     rubric: Rubric = RUBRIC,
-    edition: Edition = "2013",
+    edition: Edition = EDITION,
     key: Key = None,
     corrections: Corrections = None,
     lang: Lang = "zh",
@@ -137,9 +133,9 @@ def check(
     settings = flow.Settings(raw, MARTS, warehouse, rubric / edition, key=key, corrections=_declared(corrections))
     with flow.alone(warehouse), flow.warehouse(warehouse) as connection:
         with flow.engine(connection, settings) as there:
-            gate, _ = flow.load_and_check(connection, settings, _Progress(lang), there)
+            gate, _ = flow.load_and_check(connection, settings, Progress(lang), there)
         for problem in quality.problems(connection, "warning"):
-            _print_problem(problem, lang, "warning")
+            print_problem(problem, lang, "warning")
         if gate.critical_failures:
             raise gate.refusal()
     return Exit.DONE
@@ -151,7 +147,7 @@ def changes(
     marts: Marts = MARTS,
     warehouse: Warehouse = WAREHOUSE,
     rubric: Rubric = RUBRIC,
-    edition: Edition = "2013",
+    edition: Edition = EDITION,
     key: Key = None,
     corrections: Corrections = None,
     lang: Lang = "zh",
@@ -163,7 +159,7 @@ def changes(
     from pipelines import run as flow
 
     settings = flow.Settings(raw, marts, warehouse, rubric / edition, key=key, corrections=_declared(corrections))
-    progress = _Progress(lang)
+    progress = Progress(lang)
     with flow.alone(warehouse), flow.warehouse(warehouse) as connection:
         with flow.engine(connection, settings) as there:
             gate, made = flow.load_and_check(connection, settings, progress, there)
@@ -171,7 +167,7 @@ def changes(
                 raise gate.refusal()
             flow.score(connection, settings, progress, there, made)
         found = compared.changes(connection, marts, flow.inputs_of(settings))
-        typer.echo(_as_json(found) if as_json else compared.changes_in_words(found, lang))
+        answer(found, compared.changes_in_words(found, lang), as_json)
         # After all of it is told: a result signed off would not be published.
         review.hold_to_sign_off(connection, marts / "current")
     return Exit.DONE
@@ -198,7 +194,7 @@ def demo(
     if not (first.isdigit() and (last or first).isdigit()):
         raise typer.BadParameter(f"{years!r}: 2013 or 2013-2017", param_hint="--years")
     span = tuple(range(int(first), int(last or first) + 1))
-    write_demo(raw, seed, span, towns, _Progress("zh").detail, file_format, person_level)
+    write_demo(raw, seed, span, towns, Progress("zh").detail, file_format, person_level)
     return Exit.DONE
 
 
@@ -214,9 +210,9 @@ def report(
     from pipelines.publish.workbook import write_workbooks
 
     compared = years.split()
-    if compared and not (len(compared) == PAIR and all(year.isdigit() for year in compared)):
+    if compared and not (len(compared) == 2 and all(year.isdigit() for year in compared)):
         raise typer.BadParameter(f"{years!r}: '2014 2015'", param_hint="--years")
-    progress = _Progress(lang)
+    progress = Progress(lang)
     pair = (int(compared[0]), int(compared[1])) if compared else None
     pages = write_reports(marts, marts / "reports", pair, lang, progress.detail)
     workbooks = write_workbooks(marts, marts, progress.detail)
@@ -228,8 +224,8 @@ def report(
 
 @app.command()
 def explain(
-    town: Annotated[str, typer.Argument(help="镇街名称、代码或单位编号 name, code or identifier.")],
-    year: Annotated[int, typer.Argument(help="年度 year.")],
+    town: Town,
+    year: Year,
     item: Annotated[str, typer.Argument(help="条款，不写则为全部 item; all of them when not given.")] = "",
     marts: Marts = MARTS,
     lang: Lang = "zh",
@@ -241,14 +237,14 @@ def explain(
     from pipelines.analysis.marts import open_marts
 
     told = explained(open_marts(marts), town, year, item)
-    _say(_as_json(told) if as_json else in_words(told, lang, whole=bool(item)))
+    answer(told, in_words(told, lang, whole=bool(item)), as_json)
     return Exit.DONE
 
 
 @app.command()
 def lever(
     town: Annotated[str, typer.Argument(help="镇街；--city 时不写 the town; not with --city.")] = "",
-    year: Annotated[int, typer.Argument(help="年度 year.")] = 0,
+    year: Year = 0,
     limits: Annotated[
         Path | None, typer.Option(help="限度与代价 YAML limits and costs: {indicator: {most: 10, cost: 2.5}}.")
     ] = None,
@@ -266,17 +262,17 @@ def lever(
         raise typer.BadParameter("TOWN YEAR, --city YEAR", param_hint="kaohe lever")
     if city:
         found = levers.city_levers(open_marts(marts), rubric, city)
-        _say(_as_json(found) if as_json else levers.city_in_words(found, lang))
+        answer(found, levers.city_in_words(found, lang), as_json)
     else:
         told = levers.levers(open_marts(marts), rubric, town, year, levers.read_limits(limits))
-        _say(_as_json(told) if as_json else levers.levers_in_words(told, lang))
+        answer(told, levers.levers_in_words(told, lang), as_json)
     return Exit.DONE
 
 
 @app.command()
 def whatif(
-    town: Annotated[str, typer.Argument(help="镇街 the town.")],
-    year: Annotated[int, typer.Argument(help="年度 year.")],
+    town: Town,
+    year: Year,
     changes: Annotated[list[str], typer.Argument(help="指标=分子[/分母] 或 条款=得分 indicator=n[/d] or item=score.")],
     marts: Marts = MARTS,
     rubric: Rubric = RUBRIC,
@@ -288,7 +284,7 @@ def whatif(
     from pipelines.analysis.marts import open_marts
 
     found = what_if(open_marts(marts), rubric, town, year, _pairs(changes, "CHANGES"))
-    _say(_as_json(found) if as_json else what_if_in_words(found, lang))
+    answer(found, what_if_in_words(found, lang), as_json)
     return Exit.DONE
 
 
@@ -311,7 +307,7 @@ def compare(
 
     earlier = open_earlier(marts, before) if before else None
     found = compared(open_marts(marts), year, other, town, earlier)
-    _say(_as_json(found) if as_json else compare_in_words(found, lang, whole=bool(town)))
+    answer(found, compare_in_words(found, lang, whole=bool(town)), as_json)
     return Exit.DONE
 
 
@@ -328,7 +324,7 @@ def stability(
     from pipelines.analysis.stability import stability_in_words
 
     told = found(open_marts(marts), year or None)
-    _say(_as_json(told) if as_json else stability_in_words(told, lang))
+    answer(told, stability_in_words(told, lang), as_json)
     return Exit.DONE
 
 
@@ -342,7 +338,7 @@ def status(marts: Marts = MARTS, lang: Lang = "zh", as_json: AsJson = False) -> 
     from pipelines.review import status_in_words
 
     years = standing(open_marts(marts), date.today())
-    _say(_as_json(years) if as_json else status_in_words(years, lang))
+    answer(years, status_in_words(years, lang), as_json)
     return Exit.DONE
 
 
@@ -353,8 +349,8 @@ def verify(marts: Marts = MARTS, lang: Lang = "zh", as_json: AsJson = False) -> 
 
     verdict = chain.verify(marts)
     for problem in verdict.problems:
-        _print_problem(problem, lang, "critical")
-    _say(_as_json(verdict.as_json()) if as_json else chain.in_words(verdict, lang))
+        print_problem(problem, lang, "critical")
+    answer(verdict.as_json(), chain.in_words(verdict, lang), as_json)
     return Exit.INTEGRITY if verdict.problems else Exit.DONE
 
 
@@ -388,7 +384,7 @@ def templates(
 
 @app.command()
 def notice(
-    year: Annotated[int, typer.Argument(help="年度 year.")],
+    year: Year,
     marts: Marts = MARTS,
 ) -> int:
     """起草年度考核通报 draft the notice of a year's results."""
@@ -404,7 +400,7 @@ def _declared(corrections: Path | None) -> Path | None:
 
 
 @rubric_app.command("lint")
-def rubric_lint(rubric: Rubric = RUBRIC, edition: Edition = "2013") -> int:
+def rubric_lint(rubric: Rubric = RUBRIC, edition: Edition = EDITION) -> int:
     """检查细则各条规律 hold the rubric to its laws."""
     from pipelines import rubric as rules
     from pipelines.transform import load_models
@@ -431,7 +427,7 @@ def rubric_diff(
     from pipelines.analysis.editions import differences, differences_in_words
 
     found = differences(_draft(rubric, before), _draft(rubric, after))
-    _say(_as_json([asdict(each) for each in found]) if as_json else differences_in_words(found, lang))
+    answer([asdict(each) for each in found], differences_in_words(found, lang), as_json)
     return Exit.DONE
 
 
@@ -453,7 +449,7 @@ def rubric_plan(
     from pipelines.analysis.marts import open_marts
 
     planned = plan(open_marts(marts).folder, _draft(rubric, new), _pairs(reading or [], "--reading"))
-    _say(_as_json(asdict(planned)) if as_json else plan_in_words(planned, lang))
+    answer(asdict(planned), plan_in_words(planned, lang), as_json)
     return Exit.DONE
 
 
@@ -474,11 +470,6 @@ def _pairs(written: list[str], where: str) -> dict[str, str]:
     if not all(sign for _, sign, _ in pairs):
         raise typer.BadParameter("name=value", param_hint=where)
     return {name: value for name, _, value in pairs}
-
-
-def _as_json(result: Any) -> str:
-    """``result`` as JSON; a decimal as text, so that no digit is lost on the way."""
-    return json.dumps(result, ensure_ascii=False, indent=2, default=str)
 
 
 def main() -> None:
@@ -502,7 +493,7 @@ def _run_command(arguments: list[str]) -> int:
     lang: Language = "en" if "--lang=en" in arguments or "--lang en" in " ".join(arguments) else "zh"
     attendance = Attendance()
     code = _outcome(arguments, lang, debug, attendance)
-    attendance.end(code, lang, _tell)
+    attendance.end(code, lang, tell)
     return code
 
 
@@ -525,17 +516,17 @@ def _outcome(arguments: list[str], lang: Language, debug: bool, attendance: Atte
             typer.echo(lines(masked(traceback.format_exc())), err=True)
         known = _known(error)
         for problem in known.problems:
-            _print_problem(problem, lang, "critical")
-        _tell(f"kaohe: {known}")
+            print_problem(problem, lang, "critical")
+        tell(f"kaohe: {known}")
         for note in getattr(known, "__notes__", ()):
-            _tell(f"kaohe: {note}")
+            tell(f"kaohe: {note}")
         return known.code
 
 
 def _interrupted(lang: Language) -> int:
     with contextlib.suppress(KeyboardInterrupt):
         interruption.last_call()
-    _tell(f"kaohe: {label('interrupted', lang)}")
+    tell(f"kaohe: {label('interrupted', lang)}")
     return Exit.INTERRUPTED
 
 
@@ -544,7 +535,7 @@ def _known(error: Exception) -> KaoheError:
     if isinstance(error, KaoheError):
         return error
     if cause := _environment(error):
-        told = f"{label(cause, 'zh')} {label(cause, 'en')} ({' '.join(str(error).split())})"
+        told = f"{both(cause)} ({' '.join(str(error).split())})"
         return KaoheError(Exit.ENVIRONMENT, told)
     told = f"an internal fault ({type(error).__name__}: {error}); run again with --debug to see where"
     return KaoheError(Exit.INTERNAL, told)
@@ -578,109 +569,3 @@ def _environment(error: Exception) -> str:
             found = (words for number, words in _LACKING.items() if os.strerror(number) in str(error))
             return next(found, "environment_other" if isinstance(error, duckdb.IOException) else "")
     return ""
-
-
-class _Progress:
-    """Tells stderr which step is at work; in a terminal the details overwrite one line."""
-
-    def __init__(self, lang: Language) -> None:
-        self._lang = lang
-        self._begun = time.monotonic()
-        self._is_terminal = sys.stderr.isatty()
-
-    def __call__(self, step: str, detail: str) -> None:
-        if step == "warning":
-            self.detail(f"※ {detail}")
-        elif not detail:
-            self._clear()
-            elapsed = time.monotonic() - self._begun
-            _tell(f"[{elapsed:5.1f} s] {label(f'step_{step}', self._lang)}")
-        elif self._is_terminal:
-            self._clear()
-            typer.echo(f"          {one_line(detail)[:60]}", err=True, nl=False)
-
-    def detail(self, text: str) -> None:
-        """One line of progress, for work that has no steps."""
-        self._clear()
-        _tell(text)
-
-    def _clear(self) -> None:
-        if self._is_terminal:
-            typer.echo("\r\033[K", err=True, nl=False)
-
-
-def _summarise(outcome: Outcome, marts: Path, lang: Language) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    manifest = outcome.manifest
-    console = Console(highlight=False)
-
-    def say(key: str) -> str:
-        return label(key, lang)
-
-    console.print(f"{say('published')} {manifest['run_id']}" if outcome.is_new else say("unchanged"))
-    if manifest["is_synthetic"]:
-        console.print(f"※ {say('synthetic')}")
-    if outcome.code == Exit.PARTIAL:
-        console.print(f"※ {say('partial')}")
-        console.print(f"※ {say('returned_told').format(folder=marts / 'returned')}")
-    if manifest["inputs"]["results_only"]:
-        console.print(f"※ {say('results_only')}")
-    sheets = manifest["deliveries"]
-    counted = {key: sum(sheet[key] for sheet in sheets) for key in ("rows_read", "accepted", "quarantined", "ignored")}
-    files = len({sheet["source_file"] for sheet in sheets})
-    rows = "  ".join(f"{say(key)} {count:,}" for key, count in counted.items())
-    console.print(f"{say('files')} {files}  {rows}")
-    checks = "  ".join(
-        f"{say('severity_' + entry['severity'])} {entry['checks']}（{say('failed')} {entry['failed']}）"
-        for entry in manifest["checks"]
-    )
-    console.print(f"{say('checks')}  {checks}")
-    grades = ["优胜", "合格", "基本合格", "不合格", ""]
-    table = Table(title=say("grades"))
-    for heading in (say("year"), *(say(f"grade_{grade}") for grade in grades)):
-        table.add_column(heading, justify="right")
-    counts = {(entry["year"], entry["grade"]): entry["towns"] for entry in manifest["grades"]}
-    for year in sorted({year for year, _ in counts}):
-        table.add_row(str(year), *(str(counts.get((year, grade), 0)) for grade in grades))
-    console.print(table)
-    console.print(f"{say('published_at')}: {marts}/town_score.csv, {marts}/item_score.csv, {marts}/manifest.json")
-
-
-def _visible(text: str) -> str:
-    """``text`` with what a terminal would obey, and what nobody sees, written out."""
-    return "".join(
-        character if character.isprintable() else " " if character.isspace() else f"<U+{ord(character):04X}>"
-        for character in text
-    )
-
-
-def _print_problem(problem: Problem, lang: Language, severity: str) -> None:
-    place = " ".join(part for part in (problem.file, problem.sheet, problem.cell) if part)
-    first, second = (
-        (problem.message_zh, problem.message_en) if lang == "zh" else (problem.message_en, problem.message_zh)
-    )
-    told: list[Any] = [
-        f"{label(f'severity_{severity}', lang)} {place}",
-        *(
-            f"{label(key, lang)}「{_visible(value)}」"
-            for key, value in (("column", problem.column), ("value", problem.value))
-            if value
-        ),
-        f"{label('rule', lang)} {problem.rule}",
-    ]
-    remedy = problem.remedy_zh if lang == "zh" else problem.remedy_en
-    for line in (" · ".join(told), f"    {first} / {second}", f"    → {remedy}"):
-        _tell(line)
-
-
-def _say(result: str) -> None:
-    """Put a result of some lines on stdout; no text in it can pass for another line or hide what stands there."""
-    typer.echo(lines(result))
-
-
-def _tell(line: str) -> None:
-    """Put one line on stderr and in the log, whatever the texts in it hold."""
-    typer.echo(one_line(line), err=True)
-    note(one_line(line))

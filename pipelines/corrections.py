@@ -31,8 +31,9 @@ from ruamel.yaml.error import YAMLError
 from pipelines.contracts import Contract, ContractField
 from pipelines.errors import Problem
 from pipelines.ingest.header import plain
-from pipelines.ingest.values import quoted, squeezed_text, town_key
+from pipelines.ingest.values import squeezed_text, town_key
 from pipelines.places import place
+from pipelines.sql_text import identifier, literal
 
 if TYPE_CHECKING:
     import duckdb
@@ -226,7 +227,7 @@ def _cells(connection: duckdb.DuckDBPyConnection, contract: Contract, entry: _En
             if field is None:
                 return column
             alike = town_key if field.name == contract.town_field else squeezed_text
-            conditions.append(f"""{alike(f'"{field.name}"')} = {alike(quoted(text))}""")
+            conditions.append(f"{alike(identifier(field.name))} = {alike(literal(text))}")
     field = _field(contract, named)
     if field is None:
         return named

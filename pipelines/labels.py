@@ -16,6 +16,12 @@ def label(key: str, language: Language) -> str:
     return _table()[key][0 if language == "zh" else 1]
 
 
+def both(key: str, between: str = " ", **filled: object) -> str:
+    """The words for ``key`` in Chinese, then in English, with ``filled`` in the places they have for it."""
+    told = f"{label(key, 'zh')}{between}{label(key, 'en')}"
+    return told.format(**filled) if filled else told
+
+
 def is_labelled(key: str) -> bool:
     """Whether the table has words for ``key``."""
     return key in _table()

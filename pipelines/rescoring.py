@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from pipelines import rubric, transform
 from pipelines.errors import Exit, KaoheError
+from pipelines.sql_text import identifier, literal
 
 if TYPE_CHECKING:
     import duckdb
@@ -41,7 +42,7 @@ def lay_out(
     _attach(connection, publication, "published")
     rubric.load_into(connection, edition, scenarios or [rubric.scenario(edition)])
     connection.execute(f"CREATE TABLE town_year AS SELECT {', '.join(_TOWN_YEAR)} FROM published.town_score")
-    definitions = transform.upstream("item_definition", "term_definition", "tier_definition")
+    definitions = transform.upstream("edition", "grade_band", "item_definition", "term_definition", "tier_definition")
     transform.run_models(connection, definitions)
     _compare_rules(connection, "published")
     connection.execute("""
@@ -163,8 +164,7 @@ def _attach(connection: duckdb.DuckDBPyConnection, publication: Path, schema: st
     """Make every mart of ``publication`` (its folder) a view in ``schema``."""
     connection.execute(f"CREATE SCHEMA {schema}")
     for path in sorted(publication.glob("*.parquet")):
-        quoted = str(path).replace("'", "''")
-        connection.execute(f"CREATE VIEW {schema}.\"{path.stem}\" AS FROM read_parquet('{quoted}')")
+        connection.execute(f"CREATE VIEW {schema}.{identifier(path.stem)} AS FROM read_parquet({literal(path)})")
 
 
 def _compare_rules(connection: duckdb.DuckDBPyConnection, schema: str) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.errors import Exit, KaoheError, Problem
 from pipelines.labels import Language, label
+from pipelines.sql_text import literal
 
 if TYPE_CHECKING:
     import duckdb
@@ -67,7 +68,7 @@ def _moved(connection: duckdb.DuckDBPyConnection, before: Path) -> list[tuple[An
         SELECT year, town_name, item, coalesce(was.points::VARCHAR, '—'),
             coalesce(coalesce(now.points_before_adjustment, now.points)::VARCHAR, '—')
         FROM item_score AS now
-        INNER JOIN read_parquet('{str(before).replace("'", "''")}') AS was USING (year, town_id, item)
+        INNER JOIN read_parquet({literal(before)}) AS was USING (year, town_id, item)
         INNER JOIN town_year USING (year, town_id)
         WHERE was.points IS DISTINCT FROM now.points
             AND NOT coalesce(now.approved_on > (

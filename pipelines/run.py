@@ -213,9 +213,13 @@ def warehouse(path: Path, memory_limit: str | None = None) -> Iterator[duckdb.Du
     """A new, empty warehouse at ``path``; what an earlier run left there is working data and goes."""
     import duckdb
 
+    from pipelines.ingest.sheets import ARRIVING
+
     for leftover in (path, path.with_name(path.name + ".wal")):
         leftover.unlink(missing_ok=True)
-    shutil.rmtree(path.with_name(path.name + ".tmp"), ignore_errors=True)
+    # Copies of files that a killed run was reading may hold what the warehouse keeps from view, too.
+    for folder in (path.with_name(path.name + ".tmp"), *path.parent.glob(f"{ARRIVING}*")):
+        shutil.rmtree(folder, ignore_errors=True)
     connection = duckdb.connect(str(path))
     # It holds every row received, and what of them may not be shown.
     path.chmod(0o600)

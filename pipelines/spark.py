@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines import transform
 from pipelines.errors import Exit, KaoheError
+from pipelines.sql_text import literal
 
 if TYPE_CHECKING:
     import duckdb
@@ -174,7 +175,7 @@ class Spark:
             cast = ", ".join(f'CAST("{name}" AS {kind}) AS "{name}"' for name, kind in types[model.name].items())
             self._connection.execute(
                 f"CREATE OR REPLACE TABLE {model.name} AS "
-                f"SELECT {cast} FROM read_parquet('{_quoted(self._folder / model.name)}/*.parquet')"
+                f"SELECT {cast} FROM read_parquet({literal(self._folder / model.name / '*.parquet')})"
             )
 
         transform.run_models(self._connection, [model for model in models if model.name in left], report)
@@ -200,7 +201,7 @@ class Spark:
         # Parquet has no 128-bit integers; DuckDB would write floats.
         exact = {name: kind.replace("HUGEINT", _WHOLE) for name, kind in columns.items()}
         cast = ", ".join(f'CAST("{name}" AS {kind}) AS "{name}"' for name, kind in exact.items())
-        self._connection.execute(f"COPY (SELECT {cast} FROM {table}) TO '{_quoted(path)}' (FORMAT parquet)")
+        self._connection.execute(f"COPY (SELECT {cast} FROM {table}) TO {literal(path)} (FORMAT parquet)")
         in_spark = {name: exp.DataType.build(kind, dialect="duckdb").sql("spark") for name, kind in exact.items()}
         self._see(table, path, ", ".join(f"`{name}` {kind}" for name, kind in in_spark.items()))
 
@@ -357,7 +358,3 @@ def _first_line(error: Exception) -> str:
     """What Spark says in short; of an error of Java's what Java says, and not how Python came to know."""
     said = str(getattr(error, "java_exception", error))
     return next((line for line in said.splitlines() if line.strip()), type(error).__name__)
-
-
-def _quoted(path: Path) -> str:
-    return str(path).replace("'", "''")

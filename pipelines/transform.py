@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pipelines.plain_yaml import load_yaml
+from pipelines.sql_text import literal
 
 if TYPE_CHECKING:
     import duckdb
@@ -220,7 +221,7 @@ def lock(connection: duckdb.DuckDBPyConnection, *folders: Path) -> None:
 
     No file read or written elsewhere, no database attached, no extension installed or loaded; and no way back.
     """
-    allowed = ", ".join(_literal(str(folder.absolute())) for folder in folders)
+    allowed = ", ".join(literal(folder.absolute()) for folder in folders)
     connection.execute(
         f"SET allowed_directories = [{allowed}]; SET autoinstall_known_extensions = false; "
         "SET autoload_known_extensions = false; SET allow_community_extensions = false; "
@@ -231,9 +232,9 @@ def lock(connection: duckdb.DuckDBPyConnection, *folders: Path) -> None:
 def comment(connection: duckdb.DuckDBPyConnection, models: Sequence[Model]) -> None:
     """Write each model's header into the database as comments on its table and columns."""
     for model in models:
-        connection.execute(f"COMMENT ON TABLE {model.name} IS {_literal(model.grain)}")
+        connection.execute(f"COMMENT ON TABLE {model.name} IS {literal(model.grain)}")
         for column, meaning in model.columns.items():
-            connection.execute(f'COMMENT ON COLUMN {model.name}."{column}" IS {_literal(meaning)}')
+            connection.execute(f'COMMENT ON COLUMN {model.name}."{column}" IS {literal(meaning)}')
 
 
 def gathered(indicators: Sequence[Model]) -> str:
@@ -306,7 +307,3 @@ def _parts(path: Path) -> tuple[dict[str, Any], str]:
 def _shared_columns() -> dict[str, str]:
     shared: dict[str, str] = load_yaml((FOLDER / "columns.yml").read_text(encoding="utf-8"))
     return shared
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

@@ -19,6 +19,7 @@ from pipelines import run as flow
 from pipelines.analysis import charts, comparison, losses, one_town, overview, quality, trends
 from pipelines.analysis.charts import LANGUAGES, Chart
 from pipelines.analysis.marts import Marts, open_marts
+from pipelines.analysis.words import plain, shown, signed
 from pipelines.labels import Language, label
 
 LEAST_CONTRAST = 3
@@ -181,9 +182,9 @@ def test_a_city_of_many_towns_fits_on_a_page_and_says_what_is_left_out(marts: Ma
 
 
 def test_numbers_are_written_exactly() -> None:
-    assert charts.plain(Decimal("1234.50")) == "1,234.5"
-    assert charts.plain(Decimal("0.125"), 2) == "0.13"
-    assert charts.plain(None) == "—"
-    assert charts.plain(100) == "100"
-    assert charts.signed(Decimal("-0.50")) == "−0.5" and charts.signed(Decimal("2"), 2) == "+2.00"
-    assert charts.shown(Decimal("0.985"), "percent") == "98.50 %"
+    assert plain(Decimal("1234.50")) == "1,234.5"
+    assert plain(Decimal("0.125"), 2) == "0.13"
+    assert plain(None) == "—"
+    assert plain(100) == "100"
+    assert signed(Decimal("-0.50")) == "−0.5" and signed(Decimal("2"), 2) == "+2.00"
+    assert shown(Decimal("0.985"), "percent") == "98.50 %"

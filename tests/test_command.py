@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from conftest import ROOT
+from pipelines.terminal import answer
 
 
 def _kaohe(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
@@ -90,3 +94,13 @@ def test_an_internal_fault_leaves_with_70_and_a_traceback_only_on_demand(tmp_pat
     )
     assert traced.returncode == 70
     assert "ZeroDivisionError" in traced.stderr
+
+
+def test_a_result_hides_nothing_and_tells_the_terminal_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    hostile = "甲\x1b[2J\u202e\r乙\t丙"
+    answer(None, hostile, as_json=False)
+    assert capsys.readouterr().out == "甲\\u001b[2J\\u202e\\u000d乙\t丙\n"
+    answer({"name": hostile}, "", as_json=True)
+    told = capsys.readouterr().out
+    assert "\u202e" not in told
+    assert json.loads(told) == {"name": hostile}

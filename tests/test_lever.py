@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from typer.testing import CliRunner
 from pipelines import rescoring, rubric, transform
 from pipelines import run as flow
 from pipelines.analysis import levers
+from pipelines.analysis.grades import bands_of, gap_to_next, unmet_conditions
 from pipelines.analysis.levers import Limit
 from pipelines.analysis.marts import Marts, open_marts
 from pipelines.cli import app
@@ -30,8 +32,8 @@ def marts(committed_run: tuple[flow.Settings, flow.Outcome]) -> Marts:
     return open_marts(settings.marts)
 
 
-def rows(connection: duckdb.DuckDBPyConnection, query: str) -> list[dict[str, Any]]:
-    cursor = connection.execute(query)
+def rows(connection: duckdb.DuckDBPyConnection, query: str, parameters: Any = None) -> list[dict[str, Any]]:
+    cursor = connection.execute(query, parameters)
     names = [column[0] for column in cursor.description or ()]
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
@@ -199,7 +201,7 @@ def test_the_cheapest_set_reaches_the_next_grade_and_nothing_cheaper_does(marts:
         reaching = [
             tried[row["town_id"]]
             for row in rows(connection, "SELECT town_id, grade_low FROM scored_town WHERE scenario = 'in_force'")
-            if row["town_id"] in tried and position[row["grade_low"]] <= position[told["next_grade"]]
+            if row["town_id"] in tried and position[row["grade_low"]] <= position[told["gap"]["grade"]]
         ]
         if told["cheapest"] is None:
             assert not reaching
@@ -220,7 +222,7 @@ def test_the_set_promised_reaches_the_grade(marts: Marts) -> None:
             }
             after = levers.what_if(marts, RUBRIC, town, year, changes)["after"]
             position = [band["grade"] for band in marts.rows("FROM grade_band ORDER BY position")].index
-            assert position(after["grade_low"]) <= position(told["next_grade"])
+            assert position(after["grade_low"]) <= position(told["gap"]["grade"])
             reached += 1
     assert reached >= 5
 
@@ -254,9 +256,13 @@ def test_a_condition_in_the_way_is_part_of_the_set(marts: Marts) -> None:
         "FROM town_score WHERE NOT condition_met AND grade = '合格' AND total < 95 ORDER BY total DESC LIMIT 1",
     )
     assert barred
-    target = levers._next_grade(connection, barred[0])
-    assert target["next_grade"] == "优胜"
-    assert target["must_meet"] == ["3.3.0"]
+
+    ask = partial(rows, connection)
+    town, year = barred[0]["town_id"], barred[0]["year"]
+    gap = gap_to_next(barred[0], bands_of(ask), unmet_conditions(ask, [town], [year])[town, year])
+    assert gap is not None
+    assert gap["grade"] == "优胜"
+    assert gap["must_meet"] == ["3.3.0"]
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -341,7 +347,7 @@ def test_the_commands_tell_it_in_both_languages_and_as_data(
     town, year = near_a_better_grade(marts)[0]
     assert "还差" in said("lever", town, str(year), "--limits", str(limits))
     assert "short of" in said("lever", town, str(year), "--lang", "en")
-    assert json.loads(said("lever", town, str(year), "--json"))["next_grade"]
+    assert json.loads(said("lever", town, str(year), "--json"))["gap"]["grade"]
     assert "升等" in said("lever", "--city", "2016")
     assert "up a grade" in said("lever", "--city", "2016", "--lang", "en")
     assert "→" in said("whatif", town, str(year), "4.1=10")

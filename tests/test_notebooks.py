@@ -264,12 +264,15 @@ def test_comparability_tells_editions_readings_items_and_towns_apart(changed: An
 
 def test_the_gap_to_the_next_grade_is_exact(changed: Any) -> None:
     where = "year = 2014 AND town_id = 'YL-01'"
-    for total, grade, points, must_pass in (("94.99", "优胜", "0.01", False), ("75.00", "基本合格", "0.00", True)):
-        marts = changed("town_score", f"total = {total}", where)
-        gap = one_town.next_grade(marts, "YL-01", 2014)
-        assert gap is not None
-        assert (gap.grade, gap.points, gap.must_pass) == (grade, Decimal(points), must_pass)
-    assert one_town.next_grade(changed("town_score", "total = 95.00", where), "YL-01", 2014) is None
+
+    def gap(total: str, grade: str) -> Any:
+        at = f"total = {total}, total_low = {total}, grade = '{grade}', grade_low = '{grade}'"
+        return one_town.next_grade(changed("town_score", at, where), "YL-01", 2014)
+
+    for total, grade, better, limit in (("94.99", "合格", "优胜", "≥95"), ("75.00", "不合格", "基本合格", ">75")):
+        found = gap(total, grade)
+        assert (found["grade"], found["limit"], found["points"]) == (better, limit, Decimal("0.01"))
+    assert gap("95.00", "优胜") is None
 
 
 def test_peers_are_of_the_same_kind_and_size(marts: Marts) -> None:

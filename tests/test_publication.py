@@ -95,6 +95,23 @@ def test_csv_opens_in_excel_and_says_what_parquet_says(committed_run: Run) -> No
     )
 
 
+@pytest.mark.parametrize(("most", "is_there"), [(2, True), (1, False)])
+def test_a_mart_excel_cannot_hold_is_parquet_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int, is_there: bool
+) -> None:
+    monkeypatch.setattr(publication, "MOST_CSV_ROWS", most)
+    mart = load_models()["edition"]
+    with duckdb.connect() as connection:
+        connection.execute("CREATE TABLE edition AS SELECT unnest(['one', 'two']) AS edition")
+        publication.publish(connection, tmp_path, [mart], {"run_id": "run", "is_synthetic": True})
+    package = json.loads((tmp_path / "datapackage.json").read_text(encoding="utf-8"))
+    path = package["resources"][0]["path"]
+    assert path == ("edition.csv" if is_there else "edition.parquet")
+    assert duckdb.execute(f"SELECT count(*) FROM '{tmp_path / path}'").fetchall() == [(2,)]
+    assert (tmp_path / "edition.csv").exists() == is_there
+    assert chain.verify(tmp_path).problems == ()
+
+
 @pytest.mark.long
 @pytest.mark.parametrize(
     ("threads", "around"),

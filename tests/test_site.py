@@ -15,7 +15,9 @@ import duckdb
 import pytest
 
 from pipelines import run as flow
-from pipelines.publish.site import Band, gap_to_next, page_name, write_site
+from pipelines.publish.site import write_site
+from pipelines.publish.site.pages import page_name
+from pipelines.sql_text import literal
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
@@ -284,23 +286,23 @@ def test_a_pair_of_years_agrees_with_the_mart(site: Path, page: Any, committed_r
 @with_browser
 def test_a_hostile_name_shows_as_text(committed_run: Run, tmp_path: Path, page: Any) -> None:
     settings, _ = committed_run
-    quoted = HOSTILE.replace("'", "''")
-    renamed = f"SELECT * REPLACE (CASE WHEN town_id = 'YL-03' THEN '{quoted}' ELSE town_name END AS town_name"
+    quoted = literal(HOSTILE)
+    renamed = f"SELECT * REPLACE (CASE WHEN town_id = 'YL-03' THEN {quoted} ELSE town_name END AS town_name"
     marts = _changed_marts(
         settings.marts,
         tmp_path / "marts",
         {
-            "town_score": f"{renamed}, CASE WHEN town_id = 'YL-03' THEN '{quoted}' ELSE district END AS district, "
-            f"CASE WHEN town_id = 'YL-03' THEN '{quoted}' ELSE managed_by END AS managed_by) FROM this",
+            "town_score": f"{renamed}, CASE WHEN town_id = 'YL-03' THEN {quoted} ELSE district END AS district, "
+            f"CASE WHEN town_id = 'YL-03' THEN {quoted} ELSE managed_by END AS managed_by) FROM this",
             "year_over_year": f"{renamed}) FROM this",
-            "item_score": f"SELECT * REPLACE ('{quoted}' AS explanation_zh) FROM this",
-            "term_score": f"SELECT * REPLACE ('{quoted}' AS source_sheet) FROM this",
-            "delivery": f"SELECT * REPLACE ('{quoted}' AS source_sheet, '{quoted}' AS ignored_reasons) FROM this",
+            "item_score": f"SELECT * REPLACE ({quoted} AS explanation_zh) FROM this",
+            "term_score": f"SELECT * REPLACE ({quoted} AS source_sheet) FROM this",
+            "delivery": f"SELECT * REPLACE ({quoted} AS source_sheet, {quoted} AS ignored_reasons) FROM this",
             "quarantined_row": (
-                f"SELECT '{quoted}' AS source_file, '{quoted}' AS source_sheet, 3::BIGINT AS source_row, "
-                f"'type' AS rule, 'town' AS field, '{quoted}' AS header, 'A3' AS cell, '{quoted}' AS value, "
-                f"'staffing' AS source, 2014 AS year, NULL AS town_id, '{quoted}' AS message_zh, "
-                f"'wrong' AS message_en, '{quoted}' AS remedy_zh, 'mend it' AS remedy_en"
+                f"SELECT {quoted} AS source_file, {quoted} AS source_sheet, 3::BIGINT AS source_row, "
+                f"'type' AS rule, 'town' AS field, {quoted} AS header, 'A3' AS cell, {quoted} AS value, "
+                f"'staffing' AS source, 2014 AS year, NULL AS town_id, {quoted} AS message_zh, "
+                f"'wrong' AS message_en, {quoted} AS remedy_zh, 'mend it' AS remedy_en"
             ),
         },
     )
@@ -427,49 +429,13 @@ def test_page_names_are_safe_and_apart() -> None:
     assert len(set(names)) == len(odd)
 
 
-def _bands(is_rounded: bool) -> list[Band]:
-    limits = [("优胜", "95", None), ("合格", "85", None), ("基本合格", None, "75"), ("不合格", None, None)]
-    return [
-        Band.from_row(
-            {
-                "grade": grade,
-                "at_least": least and Decimal(least),
-                "above": above and Decimal(above),
-                "at_most": None,
-                "below": None,
-            },
-            is_rounded,
-        )
-        for grade, least, above in limits
-    ]
-
-
-@pytest.mark.parametrize(
-    ("grade", "total", "is_rounded", "expected"),
-    [
-        ("合格", "94.44", False, ("优胜", "0.56")),
-        ("合格", "94.44", True, ("优胜", "0.06")),
-        ("不合格", "75.00", False, ("基本合格", "0.01")),
-        ("不合格", "75.00", True, ("基本合格", "0.50")),
-        ("合格", "96.00", False, ("优胜", None)),
-    ],
-)
-def test_gap_to_the_next_grade(grade: str, total: str, is_rounded: bool, expected: tuple[str, str | None]) -> None:
-    gap = gap_to_next({"grade": grade, "total": Decimal(total)}, _bands(is_rounded))
-    assert gap is not None
-    assert (gap.grade, gap.points) == (expected[0], expected[1] and Decimal(expected[1]))
-
-
-def test_no_gap_above_the_best_grade_or_while_open() -> None:
-    assert gap_to_next({"grade": "优胜", "total": Decimal("97.00")}, _bands(False)) is None
-    assert gap_to_next({"grade": None, "total": None}, _bands(False)) is None
-
-
 def test_words_of_the_site_are_all_used() -> None:
     """A label nobody reads is a label nobody corrects."""
     folder = Path(write_site.__code__.co_filename).parent
-    text = "".join(path.read_text(encoding="utf-8") for path in [folder / "site.py", *(folder / "site").iterdir()])
-    labels = (folder.parent / "labels.yml").read_text(encoding="utf-8")
+    text = "".join(
+        path.read_text(encoding="utf-8") for path in [*folder.glob("*.py"), *(folder / "templates").iterdir()]
+    )
+    labels = (folder.parents[1] / "labels.yml").read_text(encoding="utf-8")
     made = re.compile(r"site_(band|figure|ignored|item|kind|basis|basis_note|unit)_")
     for key in re.findall(r"^(site_\w+):", labels, re.MULTILINE):
         assert key in text or made.match(key), key

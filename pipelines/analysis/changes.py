@@ -18,6 +18,7 @@ from pipelines.errors import Exit, KaoheError
 from pipelines.labels import Language, label
 from pipelines.publish.chain import STORE, read_chain
 from pipelines.rescoring import EARLIER
+from pipelines.sql_text import literal
 
 if TYPE_CHECKING:
     import duckdb
@@ -76,7 +77,7 @@ def _parts(
         connection = _between_publications(folder, before, after, earlier)
     elif is_published:
         connection = duckdb.connect()
-        connection.execute(f"CREATE VIEW change_part AS FROM read_parquet('{str(mart).replace(chr(39), chr(39) * 2)}')")
+        connection.execute(f"CREATE VIEW change_part AS FROM read_parquet({literal(mart)})")
     else:
         connection = rescoring.split_change(folder, [(after, before)], folder)
     if earlier is None:

@@ -9,18 +9,20 @@ from __future__ import annotations
 import base64
 import html
 import io
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from functools import cache
 from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from pipelines.analysis.grades import Band, bands_of, limit_said
 from pipelines.analysis.marts import Marts
+from pipelines.analysis.words import grade_name, words
 from pipelines.errors import Exit, KaoheError
-from pipelines.labels import Language, label
+from pipelines.labels import Language, both, label
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -107,13 +109,6 @@ class Chart:
         return f'<img class="chart" alt="{told}" src="data:image/svg+xml;base64,{image}" style="max-width: 100%">'
 
 
-def words(key: str, lang: Language, **values: Any) -> str:
-    """The label ``key`` with ``values`` put into it; a value may be a function of the language."""
-    return label(key, lang).format(
-        **{name: value(lang) if callable(value) else value for name, value in values.items()}
-    )
-
-
 def open_chart(
     marts: Marts,
     lang: Language,
@@ -142,7 +137,7 @@ def open_chart(
 def footer(marts: Marts) -> str:
     """What a figure rests on: whether its data are synthetic, the edition, the run."""
     said = f"{label('desk_edition', 'zh')} edition {marts.manifest['edition']} · run {marts.manifest['run_id']}"
-    return f"{label('desk_synthetic', 'zh')} {label('desk_synthetic', 'en')} · {said}" if marts.is_synthetic else said
+    return f"{both('desk_synthetic')} · {said}" if marts.is_synthetic else said
 
 
 @cache
@@ -170,15 +165,14 @@ def _font() -> Path:
 
 @dataclass(frozen=True)
 class Grades:
-    """The grades of the edition from best to worst, with the totals they begin at.
+    """The grades of the edition from best to worst, as charts show them.
 
     Attributes:
         names: the grades, then the empty name of one still undecided.
-        limits: where each grade but the worst begins: the total, whether it must be reached (≥) or passed (>), grade.
     """
 
     names: tuple[str, ...]
-    limits: tuple[tuple[Decimal, str, str], ...]
+    bands: tuple[Band, ...]
 
     def fill(self, grade: str | None) -> Fill:
         """How the grade is filled."""
@@ -194,27 +188,16 @@ class Grades:
 
 def grades_of(marts: Marts) -> Grades:
     """The grades the publication was graded by."""
-    bands = marts.rows("SELECT grade, at_least, above FROM grade_band ORDER BY position")
-    limits = [
-        (band["above"], ">", band["grade"]) if band["at_least"] is None else (band["at_least"], "≥", band["grade"])
-        for band in bands
-        if not band["at_least"] is band["above"] is None
-    ]
-    return Grades((*(band["grade"] for band in bands), ""), tuple(limits))
-
-
-def grade_name(grade: str | None, lang: Language) -> str:
-    """The grade in words; that of an edition whose words are not in the table stays as it is."""
-    try:
-        return label(f"grade_{grade or ''}", lang)
-    except KeyError:
-        return str(grade)
+    bands = bands_of(marts.rows)
+    return Grades((*(band.grade for band in bands), ""), tuple(bands))
 
 
 def draw_limits(axes: Axes, grades: Grades, lang: Language, *, along_x: bool = True) -> None:
     """Draw the totals at which grades begin, each with the name of the grade it begins."""
-    for points, sign, grade in grades.limits:
-        at, name = float(points), f"{sign}{plain(points)} {grade_name(grade, lang)}"
+    for band in grades.bands:
+        if band.begins is None:
+            continue
+        at, name = float(band.begins), f"{limit_said(band)} {grade_name(band.grade, lang)}"
         if along_x and (axes.get_autoscalex_on() or axes.get_xlim()[0] <= at <= axes.get_xlim()[1]):
             axes.axvline(at, color=INK, linewidth=0.9, linestyle=":")
             axes.annotate(name, (at, 1), (3, 1), xycoords=axes.get_xaxis_transform(), **_NOTE)
@@ -224,49 +207,6 @@ def draw_limits(axes: Axes, grades: Grades, lang: Language, *, along_x: bool = T
 
 
 _NOTE: dict[str, Any] = {"textcoords": "offset points", "fontsize": 8, "color": INK, "annotation_clip": False}
-
-
-# Figures as text ------------------------------------------------------------------------------------------------------
-
-
-def listed(words_of: Iterable[str], lang: Language, mark: str = "comma") -> str:
-    """Words in a row, with the comma (or ``semicolon``) of the language between them, or the word for none."""
-    return label(f"desk_{mark}", lang).join(words_of) or label("desk_none", lang)
-
-
-def plain(number: Decimal | int | None, places: int | None = None) -> str:
-    """A number as people write it: ``places`` decimals, half up, or as many as it needs; ``—`` for none."""
-    if number is None:
-        return "—"
-    if places is not None:
-        number = Decimal(number).quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
-        return f"{number:,f}"
-    text = f"{number:,f}" if isinstance(number, Decimal) else f"{number:,}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
-
-
-def signed(number: Decimal, places: int | None = None) -> str:
-    """A change, with its sign."""
-    text = plain(abs(number), places)
-    return ("+" if number > 0 else "−" if number < 0 else "±") + text
-
-
-def in_unit(value: Decimal, unit: str) -> Decimal:
-    """A figure as it is shown: percentages as such, everything else as it is."""
-    return value * 100 if unit in ("percent", "flag") else value
-
-
-def shown(value: Decimal | None, unit: str) -> str:
-    """A figure with its unit."""
-    if value is None:
-        return "—"
-    number = plain(in_unit(value, unit), {"percent": 2, "flag": 0, "ratio": 0, "count": 1}[unit])
-    return f"{number} %" if unit in ("percent", "flag") else number
-
-
-def shorten(text: str, most: int = 14) -> str:
-    """``text``, or its beginning where it would crowd out the figures."""
-    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 # Contrast -------------------------------------------------------------------------------------------------------------

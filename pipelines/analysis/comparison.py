@@ -20,18 +20,13 @@ from pipelines.analysis.charts import (
     Chart,
     Fill,
     drop_after,
-    grade_name,
     grades_of,
     grid_of_cells,
-    listed,
     open_chart,
-    plain,
-    shorten,
-    signed,
     title_of,
-    words,
 )
 from pipelines.analysis.marts import Marts
+from pipelines.analysis.words import grade_name, listed, plain, shorten, signed, words
 from pipelines.errors import Exit, KaoheError
 from pipelines.labels import Language, label
 

@@ -10,8 +10,7 @@ from typing import Any
 
 from pipelines import rescoring, rubric
 from pipelines.labels import Language, label
-from pipelines.rubric import as_text
-from pipelines.rule_words import term_in_words
+from pipelines.rubric import as_text, term_in_words
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,9 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Any
 
+from pipelines.analysis.grades import bands_of, gap_in_words, gap_to_next, unmet_conditions
 from pipelines.analysis.marts import Marts
+from pipelines.analysis.words import grade_name
 from pipelines.errors import Exit, KaoheError
 from pipelines.labels import Language, label
 from pipelines.places import place
@@ -22,7 +24,7 @@ def explain(marts: Marts, town: str, year: int, item: str = "") -> _Row:
     """The whole reasoning behind the result of ``town`` in ``year``; of one ``item`` where it is named.
 
     Returns a mapping: ``publication`` (run, edition, document), ``town`` (its row of town_score), ``grade`` (bands, how
-    the total is made, what bars a grade, the next grade), ``areas``, and ``items``, each with its ``terms``: rule,
+    the total is made, what bars a grade, the gap to the next), ``areas``, and ``items``, each with its ``terms``: rule,
     figure, exact loss, readings in force, received rows. Points are decimals. KaoheError (usage) for a town, year or
     item there is not.
     """
@@ -51,10 +53,11 @@ def explain(marts: Marts, town: str, year: int, item: str = "") -> _Row:
 
 
 def _grade(marts: Marts, town: _Row, edition: _Row) -> _Row:
-    """How the total came to its grade, and what the next one asks."""
+    """How the total came to its grade, and what a final result lacks to the next one."""
     bands = marts.rows("FROM grade_band ORDER BY position")
-    position = {band["grade"]: band["position"] for band in bands}
-    better = [band for band in bands if town["grade"] and band["position"] < position[town["grade"]]]
+    key = town["town_id"], town["year"]
+    unmet = unmet_conditions(marts.rows, [key[0]], [key[1]])
+    gap = gap_to_next(town, bands_of(marts.rows), unmet[key]) if town["total"] is not None and town["grade"] else None
     barred = marts.rows(
         """SELECT DISTINCT item, title_zh, title_en, bars_grade, score.is_met
         FROM item_score AS score INNER JOIN (SELECT DISTINCT item, bars_grade FROM term_definition) USING (item)
@@ -67,14 +70,8 @@ def _grade(marts: Marts, town: _Row, edition: _Row) -> _Row:
         "grade_gap": edition["grade_gap"],
         "bonus_cap": edition["bonus_cap"],
         "conditions": barred,
-        "next_grade": better[-1] if better else None,
-        "points_short": _short(town["total"], better[-1]) if better and town["total"] is not None else None,
+        "gap": gap,
     }
-
-
-def _short(total: Decimal, band: _Row) -> Decimal:
-    limit: Decimal = band["at_least"] if band["at_least"] is not None else band["above"]
-    return max(Decimal(0), limit - total)
 
 
 def explained_items(
@@ -186,26 +183,23 @@ def _lines(explained: _Row, lang: Language, whole: bool) -> Iterator[str]:
     def say(key: str, **filled: Any) -> str:
         return label(f"explain_{key}", lang).format(**filled)
 
-    def graded(name: str | None) -> str:
-        return label(f"grade_{name or ''}", lang)
-
     total = _range(town["total"], town["total_low"], town["total_high"])
     rank = say("rank", rank=town["rank"]) if town["rank"] else ""
-    yield f"{town['town_name']}  {town['year']}  {graded(town['grade'])}  {total}  {rank}".rstrip()
+    yield f"{town['town_name']}  {town['year']}  {grade_name(town['grade'], lang)}  {total}  {rank}".rstrip()
     if publication["is_synthetic"]:
         yield f"※ {label('synthetic', lang)}"
     title = publication[f"document_{lang}"]
     yield say("document", title=title, number=publication["number"], run=publication["run_id"])
-    yield say("bands", bands="  ".join(f"{graded(band['grade'])} {_band(band)}" for band in grade["bands"]))
+    yield say("bands", bands="  ".join(f"{grade_name(band['grade'], lang)} {_band(band)}" for band in grade["bands"]))
     yield say("total", points=_range(town["points"], town["total_low"], town["total_high"]), bonus=town["bonus"])
     yield f"  {say('bonus_cap_' + grade['bonus_cap'])}{say('gap_' + grade['grade_gap'])}"
     for condition in grade["conditions"]:
         met = label("explain_met" if condition["is_met"] else "explain_unmet", lang)
         met = label("explain_unknown", lang) if condition["is_met"] is None else met
-        bars = say("bars", grade=graded(condition["bars_grade"])) if condition["bars_grade"] else ""
+        bars = say("bars", grade=grade_name(condition["bars_grade"], lang)) if condition["bars_grade"] else ""
         yield f"  {condition['item']} {condition[f'title_{lang}']}: {met}{bars}"
-    if grade["next_grade"] and grade["points_short"] is not None:
-        yield "  " + say("next", grade=graded(grade["next_grade"]["grade"]), points=grade["points_short"])
+    if grade["gap"]:
+        yield f"  {gap_in_words(grade['gap'], lang)}"
     area = None
     for item in explained["items"]:
         if item["area"] != area:

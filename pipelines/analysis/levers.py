@@ -17,10 +17,13 @@ from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError
 from ruamel.yaml.error import YAMLError
 
 from pipelines import rescoring
+from pipelines.analysis.grades import Gap, bands_of, gap_in_words, gap_to_next, unmet_conditions
 from pipelines.analysis.marts import Marts
+from pipelines.analysis.words import grade_name
 from pipelines.errors import Exit, KaoheError
 from pipelines.labels import Language, label
 from pipelines.plain_yaml import load_yaml
+from pipelines.sql_text import literal
 
 if TYPE_CHECKING:
     import duckdb
@@ -75,10 +78,10 @@ class Choice:
 def levers(marts: Marts, rubrics: Path, town: str, year: int, limits: Mapping[str, Limit]) -> _Row:
     """The levers of a town in a year, and the cheapest set of them that reaches the next better grade.
 
-    Returns ``town``, ``next_grade`` (None at the best), ``points_short`` (from the least the total can come to),
-    ``must_meet`` (conditions that bar it), ``levers`` (the first gain, every step and the target of each indicator,
-    most points a unit first), ``judged`` (what judged items still lack) and ``cheapest`` (its levers, cost, points),
-    None where no set within the limits reaches it. KaoheError (usage) for a town or an indicator there is not.
+    Returns ``town``, ``gap`` (to the next grade, from the least the total can come to; None at the best), ``levers``
+    (the first gain, every step and the target of each indicator, most points a unit first), ``judged`` (what judged
+    items still lack) and ``cheapest`` (its levers, cost, points), None where no set within the limits reaches it.
+    KaoheError (usage) for a town or an indicator there is not.
     """
     connection = rescoring.reopen(marts, rubrics)
     town_id = marts.town_id(town, year)
@@ -88,14 +91,18 @@ def levers(marts: Marts, rubrics: Path, town: str, year: int, limits: Mapping[st
     known = {row["indicator"] for row in _rows(connection, "FROM rubric_indicator")}
     if unknown := sorted(set(limits) - known):
         raise KaoheError(Exit.USAGE, f"没有指标 no such indicator: {', '.join(unknown)}")
-    where = "year = {} AND town_id = '{}'".format(year, town_id.replace("'", "''"))
+    where = f"year = {year} AND town_id = {literal(town_id)}"
     rescoring.find_levers(connection, f"SELECT year, town_id, TRUE AS every_level FROM town_year WHERE {where}")
     found = _rows(connection, "FROM lever ORDER BY indicator, lever_no")
     choices = _choices(connection, found, limits, year, town_id)
-    target = _next_grade(connection, standing[0])
+
+    def ask(query: str, parameters: _Row) -> list[_Row]:
+        return _rows(connection, query, **parameters)
+
+    gap = gap_to_next(standing[0], bands_of(ask), unmet_conditions(ask, [town_id], [year])[town_id, year])
     return {
         "town": standing[0],
-        **target,
+        "gap": gap,
         "levers": sorted(
             _worth_showing(connection, found), key=lambda row: (-row["points_gained"] / row["change"], row["indicator"])
         ),
@@ -107,7 +114,7 @@ def levers(marts: Marts, rubrics: Path, town: str, year: int, limits: Mapping[st
             town=town_id,
             year=year,
         ),
-        "cheapest": _cheapest(choices, found, target) if target["next_grade"] else None,
+        "cheapest": _cheapest(choices, found, gap) if gap else None,
     }
 
 
@@ -121,38 +128,6 @@ def _worth_showing(connection: duckdb.DuckDBPyConnection, found: Sequence[_Row])
     return [
         row for row in found if row["indicator"] not in continuous or row["lever_no"] in (1, last[row["indicator"]])
     ]
-
-
-def _next_grade(connection: duckdb.DuckDBPyConnection, standing: _Row) -> _Row:
-    """The next better grade, the points short of it and the conditions in its way."""
-    rules = _rows(connection, "FROM rubric_scenario")[0]
-    bands = _rows(connection, "FROM rubric_band ORDER BY position")
-    grade = standing["grade_low"]
-    position = next(band["position"] for band in bands if band["grade"] == grade)
-    if position == 1:
-        return {"next_grade": None, "points_short": None, "must_meet": []}
-    better = bands[position - 2]
-    # Within reach of the band below's limits nothing is short: only a condition can be in the way.
-    needed = better["at_least"] if better["at_least"] is not None else better["above"] + Decimal("0.01")
-    if rules["grade_gap"] == "half_up":
-        whole = better["at_least"] if better["at_least"] is not None else better["above"] + 1
-        needed = whole - Decimal("0.5")
-    must_meet = [
-        row["item"]
-        for row in _rows(
-            connection,
-            "SELECT DISTINCT score.item FROM item_score AS score "
-            "INNER JOIN rubric_condition AS rule ON score.item = rule.item "
-            "INNER JOIN rubric_band AS band ON rule.bars_grade = band.grade "
-            "WHERE town_id = $town AND year = $year AND NOT coalesce(is_met, FALSE) AND band.position >= $position "
-            "AND score.status <> 'not_applicable' ORDER BY score.item",
-            town=standing["town_id"],
-            year=standing["year"],
-            position=better["position"],
-        )
-    ]
-    short = max(Decimal(0), needed - standing["total_low"])
-    return {"next_grade": better["grade"], "points_short": short, "must_meet": must_meet}
 
 
 def _choices(
@@ -246,10 +221,10 @@ def _scored_together(
     ]
 
 
-def _cheapest(choices: Sequence[Sequence[Choice]], found: Sequence[_Row], target: _Row) -> _Row | None:
+def _cheapest(choices: Sequence[Sequence[Choice]], found: Sequence[_Row], gap: Gap) -> _Row | None:
     """The cheapest way to gain enough and meet what must be met, group by group: exact, over hundredths of a point."""
-    needed = int(target["points_short"] * 100)
-    must_meet = frozenset(target["must_meet"])
+    needed = int(gap["points"] * 100)
+    must_meet = frozenset(gap["must_meet"])
     #: hundredths gained (no more than needed) and conditions met → the cheapest way there.
     best: dict[tuple[int, frozenset[str]], Choice] = {(0, frozenset()): Choice({}, Decimal(0), 0, frozenset())}
     for group in choices:
@@ -440,14 +415,11 @@ def levers_in_words(found: _Row, lang: Language) -> str:
 
     town = found["town"]
     total = town["total"] if town["total"] is not None else f"{town['total_low']}–{town['total_high']}"
-    lines = [f"{town['town_name']}  {town['year']}  {label('grade_' + (town['grade'] or ''), lang)}  {total}"]
-    if found["next_grade"] is None:
+    lines = [f"{town['town_name']}  {town['year']}  {grade_name(town['grade'], lang)}  {total}"]
+    if found["gap"] is None:
         lines.append(say("best"))
     else:
-        grade = label(f"grade_{found['next_grade']}", lang)
-        lines.append(say("next", grade=grade, points=found["points_short"]))
-        if found["must_meet"]:
-            lines.append(say("must_meet", items=", ".join(found["must_meet"])))
+        lines.append(gap_in_words(found["gap"], lang))
         cheapest = found["cheapest"]
         if cheapest is None:
             lines.append(say("out_of_reach"))
@@ -488,7 +460,7 @@ def what_if_in_words(found: _Row, lang: Language) -> str:
     def told(row: _Row) -> str:
         total = row["total"] if row["total"] is not None else f"{row['total_low']}–{row['total_high']}"
         rank = label("explain_rank", lang).format(rank=row["rank"]) if row["rank"] else ""
-        return f"{total} {label('grade_' + (row['grade'] or ''), lang)} {rank}".rstrip()
+        return f"{total} {grade_name(row['grade'], lang)} {rank}".rstrip()
 
     lines = [f"{before['town_name']}  {before['year']}  {told(before)} → {told(after)}"]
     for item in found["items"]:

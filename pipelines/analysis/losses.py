@@ -5,19 +5,9 @@ from __future__ import annotations
 from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING
 
-from pipelines.analysis.charts import (
-    LOSS,
-    Chart,
-    drop_after,
-    grid_of_cells,
-    listed,
-    open_chart,
-    plain,
-    shorten,
-    title_of,
-    words,
-)
+from pipelines.analysis.charts import LOSS, Chart, drop_after, grid_of_cells, open_chart, title_of
 from pipelines.analysis.marts import Marts
+from pipelines.analysis.words import listed, plain, shorten, words
 from pipelines.labels import Language, label
 
 if TYPE_CHECKING:

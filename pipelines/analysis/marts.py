@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.errors import Exit, KaoheError
 from pipelines.publish import chain
+from pipelines.sql_text import identifier, literal
 
 if TYPE_CHECKING:
     import duckdb
@@ -126,6 +127,5 @@ def open_marts(folder: Path | str = MARTS) -> Marts:
         raise KaoheError(Exit.ENVIRONMENT, told) from error
     connection = duckdb.connect()
     for path in sorted(current.glob("*.parquet")):
-        quoted = str(path).replace("'", "''")
-        connection.execute(f"CREATE VIEW \"{path.stem}\" AS FROM read_parquet('{quoted}')")
+        connection.execute(f"CREATE VIEW {identifier(path.stem)} AS FROM read_parquet({literal(path)})")
     return Marts(current, manifest, connection, hold)

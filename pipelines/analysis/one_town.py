@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from pipelines.analysis.charts import (
     INK,
@@ -12,17 +11,14 @@ from pipelines.analysis.charts import (
     POINTS_FILLS,
     Chart,
     draw_limits,
-    grade_name,
     grades_of,
-    listed,
     open_chart,
-    plain,
-    shorten,
     title_of,
-    words,
 )
 from pipelines.analysis.explanation import explained_items, how
+from pipelines.analysis.grades import Gap, bands_of, gap_in_words, gap_to_next, unmet_conditions
 from pipelines.analysis.marts import Marts
+from pipelines.analysis.words import grade_name, listed, plain, shorten, words
 from pipelines.errors import Exit, KaoheError
 from pipelines.labels import Language, label
 
@@ -30,29 +26,17 @@ if TYPE_CHECKING:
     import pandas
 
 
-class Gap(NamedTuple):
-    """How far a town is from the next better grade.
-
-    Attributes:
-        points: points short of it; the total must pass the limit where ``must_pass``, and reach it where not.
-    """
-
-    grade: str
-    limit: Decimal
-    points: Decimal
-    must_pass: bool
-
-
 def town_to_show(marts: Marts, town: str, year: int) -> str:
     """The identifier of ``town``; of the one nearest below a better grade where ``town`` is empty."""
     if town:
         return marts.town_id(town, year)
-    rows = marts.rows("SELECT town_id, total FROM town_score WHERE year = ? ORDER BY total IS NULL, town_id", [year])
-    final = [row for row in rows if row["total"] is not None]
-    gaps = [(gap.points, row["town_id"]) for row in final if (gap := _gap(marts, row["total"]))]
+    rows = marts.rows("FROM town_score WHERE year = ? ORDER BY total IS NULL, town_id", [year])
     if not rows:
         raise KaoheError(Exit.USAGE, f"{year}: 未考核 not assessed")
-    return min(gaps)[1] if gaps else str(rows[0]["town_id"])
+    bands = bands_of(marts.rows)
+    final = [row for row in rows if row["total"] is not None and row["grade"]]
+    gaps = [(gap["points"], row["town_id"]) for row in final if (gap := gap_to_next(row, bands, ())) and gap["points"]]
+    return str(min(gaps)[1] if gaps else rows[0]["town_id"])
 
 
 def standing(marts: Marts, town: str, year: int) -> dict[str, Any]:
@@ -91,8 +75,10 @@ def areas(marts: Marts, town: str, year: int, lang: Language) -> pandas.DataFram
 
 def next_grade(marts: Marts, town: str, year: int) -> Gap | None:
     """What the next better grade would take; None at the best one and while the result is not final."""
-    total = standing(marts, town, year)["total"]
-    return None if total is None else _gap(marts, total)
+    row = standing(marts, town, year)
+    if row["total"] is None or row["grade"] is None:
+        return None
+    return gap_to_next(row, bands_of(marts.rows), unmet_conditions(marts.rows, [town], [year])[town, year])
 
 
 def within_reach(marts: Marts, town: str, year: int, lang: Language) -> pandas.DataFrame:
@@ -257,25 +243,9 @@ def _size(row: dict[str, Any]) -> str:
     return plain(int(size)) if isinstance(size, int) else "—"
 
 
-def _gap(marts: Marts, total: Decimal) -> Gap | None:
-    """The lowest limit not reached yet."""
-    for limit, sign, grade in reversed(grades_of(marts).limits):
-        if total < limit or (sign == ">" and total == limit):
-            return Gap(grade, limit, limit - total, sign == ">")
-    return None
-
-
 def gap_said(gap: Gap | None, lang: Language) -> str:
-    """The gap in a sentence."""
-    if gap is None:
-        return label("gap_none", lang)
-    sign = ">" if gap.must_pass else "≥"
-    values = {
-        "grade": grade_name(gap.grade, lang),
-        "limit": f"{sign}{plain(gap.limit)}",
-        "points": plain(gap.points, 2),
-    }
-    return words("gap_more" if gap.must_pass else "gap", lang, **values)
+    """The gap in a sentence, or that there is none to tell."""
+    return gap_in_words(gap, lang) if gap else label("gap_none", lang)
 
 
 _BESIDE: dict[str, Any] = {"textcoords": "offset points", "verticalalignment": "center", "fontsize": 9}

@@ -14,16 +14,14 @@ from pipelines.analysis.charts import (
     count_towns,
     draw_limits,
     drop_after,
-    grade_name,
     grades_of,
     grid_of_cells,
-    listed,
     open_chart,
-    plain,
     stacked_rows,
     title_of,
 )
 from pipelines.analysis.marts import Marts
+from pipelines.analysis.words import grade_name, listed, plain
 from pipelines.labels import Language, label
 
 if TYPE_CHECKING:

@@ -11,14 +11,13 @@ from pipelines.analysis.charts import (
     Fill,
     drop_after,
     grid_of_cells,
-    listed,
     open_chart,
-    shown,
     stacked_rows,
     title_of,
 )
 from pipelines.analysis.marts import Marts
 from pipelines.analysis.trends import indicators
+from pipelines.analysis.words import listed, shown
 from pipelines.labels import Language, label
 
 if TYPE_CHECKING:

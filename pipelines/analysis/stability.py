@@ -5,19 +5,11 @@ from __future__ import annotations
 from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING, Any
 
-from pipelines.analysis.charts import (
-    Chart,
-    drop_after,
-    grade_name,
-    grades_of,
-    listed,
-    open_chart,
-    stacked_rows,
-    title_of,
-)
+from pipelines.analysis.charts import Chart, drop_after, grades_of, open_chart, stacked_rows, title_of
 from pipelines.analysis.marts import Marts
+from pipelines.analysis.words import grade_name, listed
 from pipelines.errors import Exit, KaoheError
-from pipelines.labels import Language, label
+from pipelines.labels import Language, both, label
 
 if TYPE_CHECKING:
     import pandas
@@ -38,7 +30,7 @@ def stability(marts: Marts, year: int | None = None) -> dict[str, Any]:
     if year not in marts.years:
         raise KaoheError(Exit.USAGE, f"{year}: 未考核 not assessed")
     if not marts.has_analysis:
-        raise KaoheError(Exit.USAGE, f"{label('results_only', 'zh')} {label('results_only', 'en')}")
+        raise KaoheError(Exit.USAGE, both("results_only"))
     towns = marts.rows(
         "SELECT town_id, town_name, grade, total, total_low, total_high, rank FROM town_score WHERE year = ? "
         "ORDER BY rank NULLS LAST, total_high DESC, town_id",

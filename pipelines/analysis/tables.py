@@ -9,7 +9,7 @@ from decimal import Decimal
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
-from pipelines.analysis.charts import grade_name, plain, signed, words
+from pipelines.analysis.words import grade_name, plain, signed, words
 from pipelines.labels import Language, label
 
 if TYPE_CHECKING:

@@ -8,22 +8,9 @@ from decimal import ROUND_HALF_UP, Decimal
 from math import ceil
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pipelines.analysis.charts import (
-    INK,
-    LINES,
-    MUTED,
-    Chart,
-    drop_after,
-    in_unit,
-    listed,
-    open_chart,
-    plain,
-    shorten,
-    shown,
-    title_of,
-    words,
-)
+from pipelines.analysis.charts import INK, LINES, MUTED, Chart, drop_after, open_chart, title_of
 from pipelines.analysis.marts import ROOT, Marts
+from pipelines.analysis.words import in_unit, listed, plain, shorten, shown, words
 from pipelines.labels import Language, label
 
 if TYPE_CHECKING:

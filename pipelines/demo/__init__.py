@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from pipelines.contracts import load_contracts
 from pipelines.demo.offices import CITY, STYLES, Office, Style, Unit, write_as_offices_do
 from pipelines.errors import Exit, KaoheError
+from pipelines.sql_text import identifier, literal
 
 if TYPE_CHECKING:
     import duckdb
@@ -171,9 +172,9 @@ def _write_plainly(connection: duckdb.DuckDBPyConnection, stem: Path, query: str
     """Write what ``query`` gives of the source ``stem`` is named after straight from the database."""
     contract = load_contracts()[stem.name]
     columns = [row[0] for row in connection.execute(f"DESCRIBE {query}").fetchall()]
-    headed = ", ".join(f'"{name}" AS "{contract.field(name).title}"' for name in columns)
-    path = str(stem.with_suffix(f".{file_format}")).replace("'", "''")
-    connection.execute(f"COPY (SELECT {headed} FROM ({query})) TO '{path}' (FORMAT {file_format})")
+    headed = ", ".join(f"{identifier(name)} AS {identifier(contract.field(name).title)}" for name in columns)
+    path = literal(stem.with_suffix(f".{file_format}"))
+    connection.execute(f"COPY (SELECT {headed} FROM ({query})) TO {path} (FORMAT {file_format})")
 
 
 def _sql(name: str) -> str:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from pipelines.errors import Exit, KaoheError
 from pipelines.ingest.values import ascii_text
 from pipelines.masking import MASK, masked_sql
+from pipelines.sql_text import identifier
 
 if TYPE_CHECKING:
     import duckdb
@@ -159,7 +160,7 @@ def kept(contract: Contract, arriving: str, *, has_beyond: bool = True) -> str:
 
 def _written(name: str) -> str:
     """The number in ASCII capitals without white space; an apostrophe in front is how a spreadsheet marks text."""
-    tidied = f"ltrim(upper(replace(coalesce({ascii_text(_quoted(name))}, ''), ' ', '')), '''')"
+    tidied = f"ltrim(upper(replace(coalesce({ascii_text(identifier(name))}, ''), ' ', '')), '''')"
     # Nearly all are tidy, and to see that is quicker.
     return f'CASE WHEN regexp_matches("{name}", \'{_LONG}\') THEN "{name}" ELSE {tidied} END'
 
@@ -196,7 +197,7 @@ def _identity(name: str) -> str:
         f"CASE WHEN {seventeen} IS NULL AND regexp_matches({written}, '{_ROUNDED}') THEN '{MASK} rounded' "
         f"WHEN {seventeen} IS NULL AND {_is_number(name)} THEN '{MASK} form' "
         # Words are for the gate to refuse, and tell a row of notes from one of data.
-        f"WHEN {seventeen} IS NULL THEN {masked_sql(_quoted(name), wholly=True)} "
+        f"WHEN {seventeen} IS NULL THEN {masked_sql(identifier(name), wholly=True)} "
         f"WHEN NOT coalesce({is_born}, FALSE) THEN '{MASK} birth' "
         f"WHEN length({written}) = 18 AND right({written}, 1) <> {check} "
         f"THEN if(ends_with({written}, '000'), '{MASK} rounded', '{MASK} check') "
@@ -207,7 +208,3 @@ def _identity(name: str) -> str:
 def _is_number(name: str) -> str:
     """SQL condition: what is written is one word with a digit in it, and so may be meant for a number."""
     return f"regexp_full_match(\"{name}_written\", '[0-9A-Z.+*-]*[0-9][0-9A-Z.+*-]*')"
-
-
-def _quoted(name: str) -> str:
-    return f'"{name}"'

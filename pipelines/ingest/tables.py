@@ -13,7 +13,6 @@ from pipelines.ingest.identity import kept
 from pipelines.ingest.sheets import UnreadableError, first_cell, in_utf8, lines_if_plain
 from pipelines.ingest.values import (
     is_unparsed,
-    quoted,
     sql_type,
     squeezed_text,
     town_key,
@@ -21,6 +20,7 @@ from pipelines.ingest.values import (
     unread_bit,
 )
 from pipelines.masking import masked
+from pipelines.sql_text import identifier, literal
 
 if TYPE_CHECKING:
     import duckdb
@@ -129,8 +129,8 @@ class Tables:
             try:
                 self._connection.execute(f"""
                     CREATE OR REPLACE TEMP TABLE lines AS SELECT * FROM read_csv(
-                        {quoted(str(path))}, columns = {{{columns}}}, auto_detect = FALSE, header = FALSE,
-                        delim = {quoted(sheet.delimiter)}, quote = '"', escape = '"', null_padding = TRUE,
+                        {literal(path)}, columns = {{{columns}}}, auto_detect = FALSE, header = FALSE,
+                        delim = {literal(sheet.delimiter)}, quote = '"', escape = '"', null_padding = TRUE,
                         max_line_size = {_LONGEST_LINE})""")
             except duckdb.OperationalError:
                 # Memory or disk: no other reader would do better.
@@ -193,8 +193,8 @@ class Tables:
         import duckdb
 
         self._add_columns(delivery, "", header)
-        table = f"read_parquet({quoted(str(delivery.path))}, file_row_number = TRUE)"
-        texts = {at: f"CAST({_name(name)} AS VARCHAR)" for at, name in header.written.items()}
+        table = f"read_parquet({literal(delivery.path)}, file_row_number = TRUE)"
+        texts = {at: f"CAST({identifier(name)} AS VARCHAR)" for at, name in header.written.items()}
         place = (
             "1 + file_row_number AS source_row, 0 AS header_row, FALSE AS is_header, "
             f"{_first_cell(texts.values())} AS first_cell"
@@ -375,12 +375,12 @@ class Tables:
         unread = " + ".join(
             f"CASE WHEN {is_unparsed(field, value)} THEN {unread_bit(contract, field)} ELSE 0 END"
             for field in contract.fields
-            for value in [_name(f"parsed {field.name}")]
+            for value in [identifier(f"parsed {field.name}")]
         )
         town = known = ""
         if contract.town_field:
             # Each spelling is looked up once. A name that two units bear is nobody's: the town stays unknown.
-            spelt = _name(f"parsed {contract.town_field}")
+            spelt = identifier(f"parsed {contract.town_field}")
             town = ", known.town_id"
             known = f"""
                 LEFT JOIN (
@@ -454,7 +454,3 @@ def _holds_text(text: str) -> str:
 
 def _defined(columns: Mapping[str, str]) -> str:
     return ", ".join(f'"{name}" {kind}' for name, kind in columns.items())
-
-
-def _name(column: str) -> str:
-    return '"' + column.replace('"', '""') + '"'

@@ -10,6 +10,7 @@ import re
 import unicodedata
 
 from pipelines.contracts import Contract, ContractField
+from pipelines.sql_text import literal
 
 #: White space a cell may carry, the ideographic and no-break spaces among it.
 _SPACES = (
@@ -193,17 +194,12 @@ def unread_bit(contract: Contract, field: ContractField) -> int:
     return 1 << contract.fields.index(field)
 
 
-def quoted(text: str) -> str:
-    """``text`` as an SQL literal."""
-    return "'" + text.replace("'", "''") + "'"
-
-
 def _translated(column: str, wide: str, narrow: str) -> str:
     given, meant = wide + _SPACES + _INVISIBLE, narrow + " " * len(_SPACES)
     # Translating and trimming take ten times as long as seeing that there is nothing to do, which is the rule.
     return (
         f"CASE WHEN regexp_matches({column}, '[ {_SPACES}{_INVISIBLE}{wide}]') "
-        f"THEN trim(translate({column}, {quoted(given)}, {quoted(meant)})) ELSE {column} END"
+        f"THEN trim(translate({column}, {literal(given)}, {literal(meant)})) ELSE {column} END"
     )
 
 
@@ -225,4 +221,4 @@ def _if_matches(text: str, pattern: str, value: str) -> str:
 
 def _is_one_of(text: str, texts: tuple[str, ...]) -> str:
     # Not IN: of a longer list the database makes a join, and its key is then made of every row, whatever CASE says.
-    return f"regexp_full_match({text}, {quoted('|'.join(map(re.escape, texts)))})"
+    return f"regexp_full_match({text}, {literal('|'.join(map(re.escape, texts)))})"

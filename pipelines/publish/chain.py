@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.errors import Exit, KaoheError, Problem
-from pipelines.labels import Language, label
+from pipelines.labels import Language, both, label
 
 STORE = ".publications"
 JOURNAL = "journal.jsonl"
@@ -131,7 +131,7 @@ def read_journal(marts: Path) -> list[Publication]:
         lines = journal.read_text(encoding="utf-8").splitlines() if journal.exists() else []
         return [Publication(**json.loads(line)) for line in lines]
     except (ValueError, TypeError) as error:
-        told = f"{label('fault_journal', 'zh')} {label('fault_journal', 'en')}"
+        told = both("fault_journal")
         raise KaoheError(Exit.INTEGRITY, f"{journal}: {told}", [_problem(f"{STORE}/{JOURNAL}", "journal")]) from error
 
 

@@ -20,8 +20,8 @@ from docx.shared import Cm, Pt, RGBColor
 
 from pipelines.analysis.marts import Marts, open_marts
 from pipelines.errors import Exit, KaoheError
-from pipelines.labels import label
-from pipelines.publish.workbook import write_package
+from pipelines.labels import both, label
+from pipelines.publish.book import write_package
 
 #: How many of the clauses that lose most are told.
 CLAUSES = 8
@@ -122,7 +122,7 @@ class _Notice:
         # Word goes by the cells' widths, LibreOffice by the columns'.
         for column, width in zip(table.columns, widths, strict=True):
             column.width = Cm(width)
-        heads = [f"{label(key, 'zh')}\n{label(key, 'en')}" for key in keys]
+        heads = [both(key, "\n") for key in keys]
         _fill(table.rows[0], heads, widths, is_head=True)
         for row in rows:
             _fill(table.add_row(), row, widths)
@@ -140,7 +140,7 @@ class _Notice:
         if self.marts.is_synthetic:
             notice = self.document.add_paragraph()
             notice.alignment = WD_ALIGN_PARAGRAPH.CENTER
-            told = f"※ {label('synthetic', 'zh')} {label('synthetic', 'en')}"
+            told = f"※ {both('synthetic')}"
             _set_font(notice.add_run(told), _HEADING, 10.5, "C00000")
         self._paragraph("各镇（街道）：", indent=False)
         based = f"《{self.edition['document_zh']}》（{self.edition['number']}）"

@@ -25,6 +25,7 @@ from pipelines.publish import chain
 from pipelines.publish.chain import CURRENT, JOURNAL, MANIFEST, STORE, Publication, sha256
 from pipelines.publish.received import keep_received
 from pipelines.publish.suppression import shared
+from pipelines.sql_text import literal
 from pipelines.transform import Model, describe, tables
 
 if TYPE_CHECKING:
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
     from pipelines.contracts import Contract
 
 KEPT = 5
+
+#: Rows a sheet of Excel holds below its header. CSV is there to be opened in it: a longer mart is Parquet alone.
+MOST_CSV_ROWS = 1_048_575
 
 _MARK = "\ufeff"
 
@@ -65,9 +69,10 @@ def publish(
 ) -> Path:
     """Write every mart as Parquet and CSV with its data package and manifest, and make them the published set.
 
-    The rows as received of the sources ``received`` are kept with them. ``manifest`` holds what went in (its ``run_id``
-    names the publication); the files written and the place in the chain are added to it. Returns the folder of the
-    publication. Whatever fails, the set published before stays as it was.
+    A mart of more than ``MOST_CSV_ROWS`` rows is written as Parquet alone. The rows as received of the sources
+    ``received`` are kept with them. ``manifest`` holds what went in (its ``run_id`` names the publication); the files
+    written and the place in the chain are added to it. Returns the folder of the publication. Whatever fails, the set
+    published before stays as it was.
     """
 
     def write(folder: Path) -> Mapping[str, Any]:
@@ -75,7 +80,7 @@ def publish(
         for model in models:
             report(model.name)
             rows[model.name] = _write_mart(connection, model, folder)
-        _write_json(folder / "datapackage.json", _data_package(connection, models, manifest))
+        _write_json(folder / "datapackage.json", _data_package(connection, models, manifest, rows))
         keep_received(connection, received, folder)
         return {**manifest, "rows": rows}
 
@@ -198,15 +203,18 @@ def _write_mart(connection: duckdb.DuckDBPyConnection, model: Model, folder: Pat
     columns = [row[:2] for row in connection.execute(f"DESCRIBE {model.name}").fetchall()]
     order = ", ".join(model.key)
     parquet, csv = folder / f"{model.name}.parquet", folder / f"{model.name}.csv"
-    connection.execute(f"COPY (FROM ({shared(model)}) ORDER BY {order}) TO '{_quoted(parquet)}' (FORMAT parquet)")
+    connection.execute(f"COPY (FROM ({shared(model)}) ORDER BY {order}) TO {literal(parquet)} (FORMAT parquet)")
+    rows = _count(connection, f"SELECT count(*) FROM {model.name}")
+    if rows > MOST_CSV_ROWS:
+        return rows
     # A byte order mark in front of the first header is how Excel knows a CSV file for UTF-8.
     marked = ", ".join(
         f'{_inert(name, kind)} AS "{_MARK if at == 0 else ""}{name}"' for at, (name, kind) in enumerate(columns)
     )
     connection.execute(
-        f"COPY (SELECT {marked} FROM read_parquet('{_quoted(parquet)}')) TO '{_quoted(csv)}' (FORMAT csv, HEADER)"
+        f"COPY (SELECT {marked} FROM read_parquet({literal(parquet)})) TO {literal(csv)} (FORMAT csv, HEADER)"
     )
-    return _count(connection, f"SELECT count(*) FROM {model.name}")
+    return rows
 
 
 def _inert(column: str, kind: str) -> str:
@@ -223,7 +231,10 @@ def _inert(column: str, kind: str) -> str:
 
 
 def _data_package(
-    connection: duckdb.DuckDBPyConnection, models: Sequence[Model], manifest: Mapping[str, Any]
+    connection: duckdb.DuckDBPyConnection,
+    models: Sequence[Model],
+    manifest: Mapping[str, Any],
+    rows: Mapping[str, int],
 ) -> dict[str, Any]:
     resources = []
     for model in models:
@@ -238,7 +249,7 @@ def _data_package(
         resources.append(
             {
                 "name": model.name,
-                "path": f"{model.name}.csv",
+                "path": f"{model.name}.{'csv' if rows[model.name] <= MOST_CSV_ROWS else 'parquet'}",
                 "description": model.grain,
                 "encoding": "utf-8",
                 "schema": {"fields": fields, "primaryKey": list(model.key)},
@@ -403,7 +414,3 @@ def _flush(path: Path) -> None:
 
 def _count(connection: duckdb.DuckDBPyConnection, query: str) -> int:
     return int(connection.execute(query).fetchall()[0][0])
-
-
-def _quoted(path: Path) -> str:
-    return str(path).replace("'", "''")

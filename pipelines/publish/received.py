@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.contracts import Contract, load_contracts
+from pipelines.sql_text import literal
 
 if TYPE_CHECKING:
     import duckdb
@@ -44,8 +45,7 @@ def keep_received(connection: duckdb.DuckDBPyConnection, sources: Iterable[Contr
     """Write the rows of ``sources`` behind what is being published into the folder ``publication``."""
     # A source nobody delivered has its empty file too, so that one delivered later is seen to be new.
     for contract in sources:
-        path = str(publication / file_name(contract)).replace("'", "''")
         connection.execute(
-            f"COPY ({rows_as_read(contract)} ORDER BY source_file, source_sheet, source_row) TO '{path}' "
-            "(FORMAT parquet)"
+            f"COPY ({rows_as_read(contract)} ORDER BY source_file, source_sheet, source_row) "
+            f"TO {literal(publication / file_name(contract))} (FORMAT parquet)"
         )

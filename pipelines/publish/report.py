@@ -15,8 +15,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from pipelines.analysis.charts import footer, words
+from pipelines.analysis.charts import footer
 from pipelines.analysis.marts import ROOT, Marts, open_marts
+from pipelines.analysis.words import words
 from pipelines.errors import Exit, KaoheError
 from pipelines.labels import Language, label
 

@@ -24,11 +24,11 @@ from pipelines.errors import Exit, KaoheError, Problem
 from pipelines.ingest.deliveries import Delivery, discover
 from pipelines.ingest.header import SEARCHED, find_header, plain
 from pipelines.ingest.sheets import Row, open_text
-from pipelines.labels import label
+from pipelines.labels import both, label
 from pipelines.masking import masked
 
 if TYPE_CHECKING:
-    from pipelines.publish.workbook import Book
+    from pipelines.publish.book import Book
 
 RETURNED = "returned"
 PROBLEMS = "problems.csv"
@@ -85,9 +85,9 @@ def give_back(
         building.rename(folder)
         shutil.rmtree(old, ignore_errors=True)
     except OSError as error:
-        return [_said("returned_failed", files=str(error))]
-    told = [_said("returned_told", folder=str(folder))]
-    return [*told, _said("returned_failed", files="; ".join(failed))] if failed else told
+        return [both("returned_failed", " / ", files=str(error))]
+    told = [both("returned_told", " / ", folder=str(folder))]
+    return [*told, both("returned_failed", " / ", files="; ".join(failed))] if failed else told
 
 
 def _write(raw: Path, folder: Path, problems: Sequence[Problem], report: Callable[[str, str], None]) -> list[str]:
@@ -156,7 +156,7 @@ class _Table:
 
 
 def _give_back(delivery: Delivery, contract: Contract, problems: Sequence[Problem], path: Path) -> None:
-    from pipelines.publish.workbook import Book
+    from pipelines.publish.book import Book
 
     is_personal = any(field.personal for field in contract.fields)
     book, tables = Book(), None
@@ -182,7 +182,7 @@ def _as_it_was(path: Path) -> tuple[Book, dict[str, _Table]]:
     from openpyxl.comments import Comment
     from openpyxl.styles import PatternFill
 
-    from pipelines.publish.workbook import Book
+    from pipelines.publish.book import Book
 
     workbook = load_workbook(path)
     values = None
@@ -236,7 +236,7 @@ def _written_anew(book: Book, delivery: Delivery, contract: Contract, is_persona
                     continue
                 shown = masked(text)
                 if number == below and at not in open_columns:
-                    shown = f"{text}（{label('returned_masked', 'zh')} {label('returned_masked', 'en')}）"
+                    shown = f"{text}（{both('returned_masked')}）"
                 elif number > below and at not in open_columns:
                     shown = "***"
                 book.put(sheet, number, at + 1, shown, "head" if number == below else "received")
@@ -324,9 +324,9 @@ def _whole(sheet: Any, row: int, column: int) -> Any:
 
 
 def _note(problem: Problem) -> str:
-    value = f"{_label('value')}: {problem.value}\n" if problem.value else ""
+    value = f"{both('value')}: {problem.value}\n" if problem.value else ""
     return (
-        f"{value}{_label('rule')}: {problem.rule}\n{problem.message_zh}\n{problem.message_en}\n"
+        f"{value}{both('rule')}: {problem.rule}\n{problem.message_zh}\n{problem.message_en}\n"
         f"→ {problem.remedy_zh}\n→ {problem.remedy_en}"
     )
 
@@ -345,18 +345,16 @@ def _list(
     book: Book, tables: dict[str, _Table], delivery: Delivery, problems: Sequence[Problem], is_personal: bool
 ) -> None:
     """The first sheet: every problem in a row, with a link to its cell. Its name is one that ingest passes over."""
-    from openpyxl.worksheet.hyperlink import Hyperlink
-
     sheet = book.sheet(label("returned_sheet", "zh"))
     book.workbook.move_sheet(sheet, -book.workbook.index(sheet))
-    book.put(sheet, 1, 1, f"{delivery.name}: {_said('returned_title', count=str(len(problems)))}", "title_left")
+    book.put(sheet, 1, 1, f"{delivery.name}: {both('returned_title', ' / ', count=str(len(problems)))}", "title_left")
     key = "returned_list_only" if not tables else "returned_not_to_load" if is_personal else "returned_how"
     place = Path(delivery.name).with_suffix(".xlsx")
     for row, told_how in enumerate((label(key, "zh"), label(key, "en")), start=2):
         book.put(sheet, row, 1, told_how.format(file=place), "line")
     headings = ("source_sheet", "cell", "header", "value", "rule", "message", "remedy")
     for column, (heading, width) in enumerate(zip(headings, (16, 12, 18, 22, 26, 56, 48), strict=True), start=1):
-        words = f"{label(f'column_{heading}', 'zh')}\n{label(f'column_{heading}', 'en')}"
+        words = both(f"column_{heading}", "\n")
         book.put(sheet, 5, column, words, "head")
         sheet.column_dimensions[_letter(column)].width = width
     book.fit(sheet, 5)
@@ -371,11 +369,10 @@ def _list(
             table, at, position = found
             target = _whole(table.sheet, at, position or 1)
             link = book.put(sheet, row, 2, problem.cell or target.coordinate, "link")
-            quoted = table.sheet.title.replace("'", "''")
-            link.hyperlink = Hyperlink(ref=link.coordinate, location=f"'{quoted}'!{target.coordinate}")
+            book.lead_to(link, table.sheet.title, target.coordinate)
         book.fit(sheet, row)
     if len(problems) > MOST_MARKS:
-        more = _said("returned_more", shown=str(MOST_MARKS), file=PROBLEMS)
+        more = both("returned_more", " / ", shown=str(MOST_MARKS), file=PROBLEMS)
         book.put(sheet, MOST_MARKS + 6, 1, more, "notice")
     sheet.freeze_panes = "A6"
     sheet.auto_filter.ref = f"A5:G{5 + min(len(problems), MOST_MARKS)}"
@@ -395,11 +392,3 @@ def _position(letters: str) -> int:
     from openpyxl.utils import column_index_from_string
 
     return int(column_index_from_string(letters))
-
-
-def _label(key: str) -> str:
-    return f"{label(key, 'zh')} {label(key, 'en')}"
-
-
-def _said(key: str, **filled: str) -> str:
-    return f"{label(key, 'zh').format(**filled)} / {label(key, 'en').format(**filled)}"

@@ -15,8 +15,8 @@ from openpyxl.worksheet.datavalidation import DataValidation
 
 from pipelines.contracts import Contract, ContractField, NotAbove, load_contracts
 from pipelines.ingest.header import WRITTEN_UNITS
-from pipelines.labels import label
-from pipelines.publish.workbook import Book
+from pipelines.labels import both, label
+from pipelines.publish.book import Book
 
 #: Where the header stands; what lies above it is a title to the reader of deliveries.
 HEADER = 3
@@ -53,7 +53,7 @@ def _write(contract: Contract, path: Path) -> None:
 
 def _write_table(book: Book, sheet: Any, contract: Contract) -> None:
     book.put(sheet, 1, 1, f"{contract.title} {contract.title_en}", "title_left")
-    book.put(sheet, 2, 1, _both("template_told"), "line")
+    book.put(sheet, 2, 1, both("template_told"), "line")
     sheet.row_dimensions[1].height = 26
     letters = {field.name: get_column_letter(at) for at, field in enumerate(contract.fields, start=1)}
     for column, field in enumerate(contract.fields, start=1):
@@ -102,18 +102,18 @@ def _sentences(text: str) -> list[str]:
 def _limits(field: ContractField) -> Iterator[str]:
     """What may stand in a column, told for the person who fills it in."""
     limits = field.constraints
-    yield _both("template_required" if limits.required else "template_optional")
-    yield _both(f"template_type_{field.type}")
+    yield both("template_required" if limits.required else "template_optional")
+    yield both(f"template_type_{field.type}")
     if limits.enum:
-        yield f"{_both('template_one_of')} {'、'.join(limits.enum)}"
+        yield f"{both('template_one_of')} {'、'.join(limits.enum)}"
     if field.unit == "percent":
-        yield _both("template_percent")
+        yield both("template_percent")
     if limits.minimum is not None:
         yield f"≥ {limits.minimum}"
     if limits.maximum is not None:
         yield f"≤ {limits.maximum}"
     if field.personal:
-        yield _both("template_personal")
+        yield both("template_personal")
 
 
 def _validation(field: ContractField) -> DataValidation | None:
@@ -168,7 +168,7 @@ def _write_explanation(book: Book, sheet: Any, contract: Contract) -> None:
     """填表说明: a sheet the reader of deliveries passes over."""
     where = f"{contract.name}.xlsx" if contract.name == "towns" else f"<{label('year', 'zh')}>/{contract.name}.xlsx"
     book.put(sheet, 1, 1, f"{contract.title} {contract.title_en}", "title_left")
-    lines = [*_sentences(contract.description), f"{_both('template_save')} {where}"]
+    lines = [*_sentences(contract.description), f"{both('template_save')} {where}"]
     lines += [
         text for number in range(1, 6) for text in (label(f"template_rule_{number}", each) for each in ("zh", "en"))
     ]
@@ -177,7 +177,7 @@ def _write_explanation(book: Book, sheet: Any, contract: Contract) -> None:
         book.put(sheet, row, 1, text, "line")
     head = row + 2
     for column, key in enumerate(("column", "english", "needed", "kind", "allowed", "meaning"), start=1):
-        words = f"{label(f'template_{key}', 'zh')}\n{label(f'template_{key}', 'en')}"
+        words = both(f"template_{key}", "\n")
         book.put(sheet, head, column, words, "head")
     for letter, width in zip("ABCDEF", (20, 26, 12, 24, 34, 62), strict=True):
         sheet.column_dimensions[letter].width = width
@@ -205,7 +205,3 @@ def _write_explanation(book: Book, sheet: Any, contract: Contract) -> None:
     sheet.page_setup.paperSize, sheet.page_setup.orientation = 9, "landscape"
     sheet.sheet_properties.pageSetUpPr.fitToPage = True
     sheet.page_setup.fitToHeight = 0
-
-
-def _both(key: str) -> str:
-    return f"{label(key, 'zh')} {label(key, 'en')}"

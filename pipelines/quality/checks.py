@@ -14,8 +14,9 @@ from typing import Literal
 from pipelines import transform
 from pipelines.contracts import Contract, ContractField, NotAbove, StatedRate
 from pipelines.ingest.identity import REFUSALS
-from pipelines.ingest.values import ascii_text, is_unparsed, quoted, town_key, unread_bit
+from pipelines.ingest.values import ascii_text, is_unparsed, town_key, unread_bit
 from pipelines.plain_yaml import load_yaml
+from pipelines.sql_text import literal
 
 FOLDER = Path(__file__).with_name("checks")
 
@@ -35,6 +36,8 @@ class Check:
         query: SELECT of all breaking rows by source_file, source_sheet, source_row (NULL for what is absent). It may
             add position (of the column), year, town_id, value, message_zh and message_en; what it leaves out or NULL
             comes from the row, and the wording from the check.
+        condition: SQL that is true of the rows of typed_<source> that ``query`` finds, where they can be told one by
+            one: all conditions of a source are counted in one pass. Empty where only the query can tell.
         message_zh, message_en: what is wrong. remedy_zh, remedy_en: what to do.
         models: the models it reads. They rest on accepted rows, so such a check runs once the rows are parted, and
             can only warn.
@@ -49,6 +52,7 @@ class Check:
     message_en: str
     remedy_zh: str
     remedy_en: str
+    condition: str = ""
     models: frozenset[str] = frozenset()
 
     @property
@@ -91,23 +95,21 @@ def _cell_checks(contract: Contract, field: ContractField) -> Iterator[Check]:
     is_unread = _is_unread(contract, field)
     is_empty = f'"{field.name}" IS NULL AND NOT {is_unread}'
     if field.type != "string":
-        yield Check(
-            contract.name, "type", field.name, "critical", _data_rows(f"typed_{contract.name}", is_unread),
+        yield _row_check(
+            contract, "type", field.name, "critical", is_unread,
             f"{title}不是{_TYPE_ZH[field.type]}", f"{field.name} is no {field.type}",
             _TYPE_REMEDY_ZH[field.type], _TYPE_REMEDY_EN[field.type],
         )  # fmt: skip
     if field.personal:
         yield _identity(contract, field)
     if limits.required:
-        yield Check(
-            contract.name, "required", field.name, "critical",
-            _data_rows(f"typed_{contract.name}", is_empty),
+        yield _row_check(
+            contract, "required", field.name, "critical", is_empty,
             f"{title}为空", f"{field.name} is empty", "此列每行必填", "every row needs it",
         )  # fmt: skip
     elif field.type in ("integer", "number") and not field.optional:
-        yield Check(
-            contract.name, "reported", field.name, "warning",
-            _data_rows(f"typed_{contract.name}", is_empty),
+        yield _row_check(
+            contract, "reported", field.name, "warning", is_empty,
             f"{title}未报，按缺报处理，不按 0 计", f"{field.name} is not reported: missing, not 0",
             "有数则补报；确为零请填 0", "report it; write 0 if it is zero",
         )  # fmt: skip
@@ -116,15 +118,14 @@ def _cell_checks(contract: Contract, field: ContractField) -> Iterator[Check]:
         ("maximum", ">", limits.maximum, "大于", "above"),
     ):
         if limit is not None:
-            yield Check(
-                contract.name, rule, field.name, "critical",
-                _data_rows(f"typed_{contract.name}", f'"{field.name}" {sign} {limit}'),
+            yield _row_check(
+                contract, rule, field.name, "critical", f'"{field.name}" {sign} {limit}',
                 f"{title}{zh} {limit}", f"{field.name} is {en} {limit}", "请更正该数", "correct it",
             )  # fmt: skip
     if limits.enum:
-        yield Check(
-            contract.name, "set", field.name, "critical",
-            _data_rows(f"typed_{contract.name}", f'"{field.name}" NOT IN ({", ".join(map(quoted, limits.enum))})'),
+        yield _row_check(
+            contract, "set", field.name, "critical",
+            f'"{field.name}" NOT IN ({", ".join(map(literal, limits.enum))})',
             f"{title}不在规定范围", f"{field.name} is none of its values",
             f"只能填：{'、'.join(limits.enum)}", f"one of {', '.join(limits.enum)}",
         )  # fmt: skip
@@ -136,9 +137,9 @@ def _identity(contract: Contract, field: ContractField) -> Check:
 
     def told(start: str, at: int) -> str:
         cases = " ".join(
-            f"WHEN ends_with({column}, ' {key}') THEN {quoted(start + words[at])}" for key, words in REFUSALS.items()
+            f"WHEN ends_with({column}, ' {key}') THEN {literal(start + words[at])}" for key, words in REFUSALS.items()
         )
-        return f"CASE {cases} ELSE {quoted(start + REFUSALS['form'][at])} END"
+        return f"CASE {cases} ELSE {literal(start + REFUSALS['form'][at])} END"
 
     query = f"""
         SELECT source_file, source_sheet, source_row,
@@ -180,9 +181,24 @@ def _is_unread(contract: Contract, field: ContractField) -> str:
     return f"(unread & {unread_bit(contract, field)} <> 0)"
 
 
-def _data_rows(table: str, condition: str) -> str:
-    """A query for each data row for which ``condition`` is true."""
-    return f"SELECT source_file, source_sheet, source_row FROM {table} WHERE row_kind = 'data' AND ({condition})"
+def _row_check(
+    contract: Contract,
+    rule: str,
+    field: str,
+    severity: Severity,
+    condition: str,
+    message_zh: str,
+    message_en: str,
+    remedy_zh: str,
+    remedy_en: str,
+    more: str = "",
+) -> Check:
+    """A check that looks at data rows one by one; ``more`` is what its query says of a row beside its place."""
+    condition = f"row_kind = 'data' AND ({condition})"
+    query = f"SELECT source_file, source_sheet, source_row{more} FROM typed_{contract.name} WHERE {condition}"
+    return Check(
+        contract.name, rule, field, severity, query, message_zh, message_en, remedy_zh, remedy_en, condition
+    )  # fmt: skip
 
 
 def _unique(contract: Contract) -> Check:
@@ -213,7 +229,7 @@ def _unique(contract: Contract) -> Check:
             SELECT *, CASE WHEN first_one = place THEN last_one ELSE first_one END AS other FROM alike
         )
         SELECT source_file, source_sheet, source_row, value,
-            {quoted(f"同一{titles}有 ")} || rows_alike || ' 行，另见 '
+            {literal(f"同一{titles}有 ")} || rows_alike || ' 行，另见 '
                 || concat_ws(' ', other.file, nullif(other.sheet, '')) || ' 第 ' || other.row || ' 行' AS message_zh,
             rows_alike || ' rows for the same {", ".join(contract.primary_key)}; see also '
                 || concat_ws(' ', other.file, nullif(other.sheet, '')) || ' row ' || other.row AS message_en
@@ -262,6 +278,7 @@ def _known_town(contract: Contract, town: str) -> Check:
         "名录中没有此镇街", "no such town in the register",
         "请按名录填写名称或代码；新设或改名的先更新名录",
         "use a name or code of the register, or update the register first",
+        condition=f"""row_kind = 'data' AND "{town}" IS NOT NULL AND town_id IS NULL""",
     )  # fmt: skip
 
 
@@ -325,9 +342,11 @@ def _code_agrees(contract: Contract, town: str) -> Check:
 
 
 def _known_item(contract: Contract, field: str) -> Check:
+    query = f"""
+        SELECT source_file, source_sheet, source_row FROM typed_{contract.name}
+        WHERE row_kind = 'data' AND "{field}" NOT IN (SELECT item FROM rubric_item)"""
     return Check(
-        contract.name, "known_item", field, "critical",
-        _data_rows(f"typed_{contract.name}", f'"{field}" NOT IN (SELECT item FROM rubric_item)'),
+        contract.name, "known_item", field, "critical", query,
         "考核细则中没有此条款", "the rubric has no such item",
         "请按细则填写条款号，如 1.4.1", "use an item number of the rubric, such as 1.4.1",
     )  # fmt: skip
@@ -335,16 +354,14 @@ def _known_item(contract: Contract, field: str) -> Check:
 
 def _not_above(contract: Contract, rule: NotAbove) -> Check:
     field, limit = contract.field(rule.field), contract.field(rule.limit)
-    query = f"""
-        SELECT source_file, source_sheet, source_row,
-            {quoted(f"「{field.title}」")} || "{field.name}" || {quoted(f" 大于「{limit.title}」")} || "{limit.name}"
-                AS message_zh,
-            '{field.name} ' || "{field.name}" || ' is above {limit.name} ' || "{limit.name}" AS message_en
-        FROM typed_{contract.name} WHERE row_kind = 'data' AND "{field.name}" > "{limit.name}\""""
-    return Check(
-        contract.name, "not_above", field.name, "critical", query,
+    told = f""",
+        {literal(f"「{field.title}」")} || "{field.name}" || {literal(f" 大于「{limit.title}」")} || "{limit.name}"
+            AS message_zh,
+        '{field.name} ' || "{field.name}" || ' is above {limit.name} ' || "{limit.name}" AS message_en"""
+    return _row_check(
+        contract, "not_above", field.name, "critical", f'"{field.name}" > "{limit.name}"',
         f"「{field.title}」大于「{limit.title}」", f"{field.name} is above {limit.name}",
-        "请核对两列是否填反或填错", "see whether the two are swapped or wrong",
+        "请核对两列是否填反或填错", "see whether the two are swapped or wrong", more=told,
     )  # fmt: skip
 
 
@@ -401,8 +418,8 @@ def _folder_year(contract: Contract) -> Check:
 def _date_in_reach(contract: Contract, field: ContractField) -> Check:
     """A date of another time is a slip of the pen, such as 2031 for 2013, that would count as years of delay."""
     outside = f'extract(year FROM "{field.name}") NOT BETWEEN "year" - 1 AND "year" + 2'
-    return Check(
-        contract.name, "date_in_reach", field.name, "critical", _data_rows(f"typed_{contract.name}", outside),
+    return _row_check(
+        contract, "date_in_reach", field.name, "critical", outside,
         f"「{field.title}」与年度相差太远", f"{field.name} is far from the year it belongs to",
         "请更正日期；应在上年至后两年之间", "correct it; it should lie between the year before and two years after",
     )  # fmt: skip
@@ -414,7 +431,7 @@ def _expected(contract: Contract) -> Check:
     columns = ["town_id" if name == contract.town_field else f'"{name}"' for name in contract.coverage]
     for name in contract.coverage:
         if name != contract.town_field:
-            values = [quoted(value) for value in contract.field(name).constraints.enum] or map(str, range(1, 13))
+            values = [literal(value) for value in contract.field(name).constraints.enum] or map(str, range(1, 13))
             sets.append(f'CROSS JOIN (SELECT unnest([{", ".join(values)}]) AS "{name}")')
             is_month = contract.field(name).unit == "month"
             told.append(f"\"{name}\" || ' 月'" if is_month else f'"{name}"')
@@ -426,7 +443,7 @@ def _expected(contract: Contract) -> Check:
             FROM delivery_file WHERE source = '{contract.name}' GROUP BY year
         ),
         present AS (
-            SELECT DISTINCT coalesce(typed.year, file.year) AS year,
+            SELECT coalesce(typed.year, file.year) AS year,
                 {", ".join(f"typed.{column}" for column in columns)}
             FROM typed_{contract.name} AS typed INNER JOIN delivery_file AS file USING (source_file)
             WHERE typed.row_kind = 'data'

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from sqlalchemy import literal_column
 from sqlalchemy.dialects import registry
 from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.pool import StaticPool
@@ -23,11 +24,17 @@ sys.modules.update(dict.fromkeys(_PUT_OFF))  # type: ignore[arg-type]
 
 import great_expectations as gx  # noqa: E402
 from great_expectations.compatibility import pydantic  # noqa: E402
+from great_expectations.core.metric_domain_types import MetricDomainTypes  # noqa: E402
+from great_expectations.core.metric_function_types import MetricPartialFunctionTypes  # noqa: E402
 from great_expectations.data_context.types.base import (  # noqa: E402
     DataContextConfig,
     InMemoryStoreBackendDefaults,
     ProgressBarsConfig,
 )
+from great_expectations.execution_engine import SqlAlchemyExecutionEngine  # noqa: E402
+from great_expectations.expectations.expectation import BatchExpectation  # noqa: E402
+from great_expectations.expectations.metrics.metric_provider import metric_partial  # noqa: E402
+from great_expectations.expectations.metrics.table_metric_provider import TableMetricProvider  # noqa: E402
 
 for _name in _PUT_OFF:
     del sys.modules[_name]
@@ -90,6 +97,35 @@ class WarehouseDialect(DefaultDialect):
 registry.register(_DIALECT, __name__, WarehouseDialect.__name__)
 
 
+class RowsWhere(TableMetricProvider):  # type: ignore[misc]
+    """How many rows of a table an SQL condition is true of; all that are asked for are counted in one pass."""
+
+    metric_name = "table.rows_where"
+    value_keys = ("condition",)
+
+    @metric_partial(  # type: ignore[untyped-decorator]
+        engine=SqlAlchemyExecutionEngine,
+        partial_fn_type=MetricPartialFunctionTypes.AGGREGATE_FN,
+        domain_type=MetricDomainTypes.TABLE,
+    )
+    def _sqlalchemy(cls, metric_domain_kwargs: Any, metric_value_kwargs: Any, **_: Any) -> tuple[Any, Any, Any]:
+        counted: Any = literal_column(f"count(*) FILTER (WHERE {metric_value_kwargs['condition']})")
+        return counted, metric_domain_kwargs, {}
+
+
+class NoRowWhere(BatchExpectation):  # type: ignore[misc]
+    """``condition`` is true of no row."""
+
+    condition: str
+
+    metric_dependencies: ClassVar[tuple[str, ...]] = (RowsWhere.metric_name,)
+    success_keys: ClassVar[tuple[str, ...]] = ("condition",)
+
+    def _validate(self, metrics: dict[str, Any], *_: Any, **__: Any) -> dict[str, Any]:
+        breaking = metrics[RowsWhere.metric_name]
+        return {"success": breaking == 0, "result": {"observed_value": breaking}}
+
+
 class NoBreakingRow(gx.expectations.UnexpectedRowsExpectation):  # type: ignore[misc]
     """``unexpected_rows_query`` selects no row. They are counted and not fetched: all of them are had elsewhere."""
 
@@ -109,21 +145,18 @@ def suites(checks: Sequence[Check]) -> dict[str, gx.ExpectationSuite]:
     """One suite for each source, by source, with one expectation for each of its checks."""
     return {
         source: gx.ExpectationSuite(
-            name=source,
-            expectations=[
-                NoBreakingRow(
-                    # The query is formatted before it runs; what is a brace in SQL is doubled.
-                    unexpected_rows_query=check.query.replace("{", "{{").replace("}", "}}"),
-                    description=check.message_en,
-                    severity=check.severity,
-                    meta={"check": check.name},
-                )
-                for check in checks
-                if check.source == source
-            ],
+            name=source, expectations=[_expectation(check) for check in checks if check.source == source]
         )
         for source in dict.fromkeys(check.source for check in checks)
     }
+
+
+def _expectation(check: Check) -> gx.expectations.Expectation:
+    told = {"description": check.message_en, "severity": check.severity, "meta": {"check": check.name}}
+    if check.condition:
+        return NoRowWhere(condition=check.condition, **told)
+    # The query is formatted before it runs; what is a brace in SQL is doubled.
+    return NoBreakingRow(unexpected_rows_query=check.query.replace("{", "{{").replace("}", "}}"), **told)
 
 
 def validate(there: Engine, checks: Sequence[Check]) -> dict[str, int]:

@@ -30,8 +30,10 @@ from process import (
 from test_sign_off import adjust, towns
 from test_verify import publish, published
 
+from pipelines import run
 from pipelines.analysis.marts import open_marts
 from pipelines.errors import Exit
+from pipelines.ingest.sheets import in_utf8
 from pipelines.publish import chain, publication
 
 pytestmark = pytest.mark.group("8 crash, disk, concurrency")
@@ -118,7 +120,7 @@ def bureau(both_results: Bureau, tmp_path: Path) -> Bureau:
     return copied
 
 
-@pytest.mark.soak
+@pytest.mark.long
 def test_a_kill_at_any_moment_leaves_one_whole_result(bureau: Bureau) -> None:
     at_random = random.Random(KILLS)
     assert bureau.start().end() == Exit.DONE
@@ -139,6 +141,18 @@ def test_a_kill_at_any_moment_leaves_one_whole_result(bureau: Bureau) -> None:
         if now != before:
             bureau.receive_news()
     bureau.assert_mended()
+
+
+def test_copies_a_killed_run_was_reading_are_gone_with_the_next(tmp_path: Path) -> None:
+    text = tmp_path / "contributions.csv"
+    text.write_text("身份证号", encoding="gb18030")
+    left = tmp_path / "left"
+    with in_utf8(text, "gb18030", tmp_path) as copy:
+        shutil.copytree(copy.parent, left)
+        name = copy.parent.name
+    left.rename(tmp_path / name)
+    with run.warehouse(tmp_path / "warehouse.duckdb"):
+        assert not (tmp_path / name).exists()
 
 
 def _steps(marts: Path, log: Path, *command: Any) -> int:
@@ -178,7 +192,7 @@ def test_every_step_of_a_publication_may_be_the_last(tmp_path: Path, harm: Harm)
     assert set(ended) == ({-signal.SIGKILL} if harm is die else {Exit.ENVIRONMENT, Exit.DONE})
 
 
-@pytest.mark.soak
+@pytest.mark.long
 def test_every_step_of_the_first_publication_may_be_the_last(tmp_path: Path) -> None:
     log, marts, seen = tmp_path / "log", tmp_path / "marts", tmp_path / "steps"
     first = partial(publish, marts, "one")
@@ -246,7 +260,7 @@ def _used(disk: Path) -> int:
     return (told.f_blocks - told.f_bfree) * told.f_frsize
 
 
-@pytest.mark.soak
+@pytest.mark.long
 @pytest.mark.parametrize("is_warehouse_there", [True, False], ids=["warehouse and marts", "marts"])
 def test_a_disk_that_fills_up_at_any_write(bureau: Bureau, disk: Path, is_warehouse_there: bool) -> None:
     settings = bureau.office.settings
@@ -292,7 +306,7 @@ def test_too_little_memory_is_said(bureau: Bureau) -> None:
     bureau.assert_whole()
 
 
-@pytest.mark.soak
+@pytest.mark.long
 @pytest.mark.parametrize("folder", ["marts", "marts/.publications", "."])
 def test_where_nothing_may_be_written_that_is_said(bureau: Bureau, folder: str) -> None:
     place = bureau.office.raw.parent / folder
@@ -324,7 +338,7 @@ def test_an_interrupt_in_the_middle_of_a_check_is_not_swallowed(bureau: Bureau, 
     bureau.assert_refused(bureau.start(harm=partial(interrupt_a_check, number)), Exit.INTERRUPTED, "已中断")
 
 
-@pytest.mark.soak
+@pytest.mark.long
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_at_any_step_is_honest(bureau: Bureau, number: signal.Signals) -> None:
     at_random = random.Random(int(number))

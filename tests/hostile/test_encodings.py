@@ -9,8 +9,8 @@ import pytest
 from files import workbook
 from office import Office, Told, understood
 
-from pipelines.cli import _print_problem
 from pipelines.errors import Exit, Problem
+from pipelines.terminal import print_problem
 
 pytestmark = pytest.mark.group("1 encodings and text")
 
@@ -129,7 +129,7 @@ def test_characters_that_are_not_what_they_look_like_are_named(office: Office, c
 
 def test_a_terminal_obeys_nothing_that_was_received(capsys: pytest.CaptureFixture[str]) -> None:
     problem = Problem("a.csv", "type", "不是整数", "no integer", "请更正", "correct it", value="\x1b[2J\u202e12\n3\x9b")
-    _print_problem(problem, "zh", "critical")
+    print_problem(problem, "zh", "critical")
     assert "「<U+001B>[2J<U+202E>12 3<U+009B>」" in capsys.readouterr().err
 
 

@@ -213,7 +213,7 @@ def test_no_text_runs_in_the_site_and_no_name_leads_out_of_it(
     assert "49" not in re.findall(r"\{\{ 7 \* 7 \}\}|49\{%", seen)
 
 
-@pytest.mark.soak
+@pytest.mark.long
 def test_no_text_runs_in_the_pages_of_the_notebooks(published: Published, browser: Any, tmp_path: Path) -> None:
     pages = write_reports(published.marts, tmp_path / "reports")
     seen = assert_pages_run_nothing(browser, pages)

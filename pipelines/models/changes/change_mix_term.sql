@@ -19,6 +19,7 @@ SELECT
     mix.mix AS town_id,
     term.item,
     term.term,
+    term.terms_of_item,
     term.kind,
     term.status,
     term.is_met,

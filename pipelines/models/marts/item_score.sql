@@ -16,7 +16,24 @@ columns:
   explanation_zh: what happened, term by term, in Chinese
   explanation_en: what happened, term by term, in English
 */
-WITH explained AS (
+WITH of_several AS (
+    SELECT item FROM rubric_term
+    WHERE scenario = 'in_force'
+    GROUP BY item
+    HAVING count(*) > 1
+),
+
+-- Putting texts in order costs far more than taking one, and nearly all items have one term.
+explained AS (
+    SELECT
+        year,
+        town_id,
+        item,
+        explanation_zh,
+        explanation_en
+    FROM term_score
+    WHERE item NOT IN (SELECT item FROM of_several)
+    UNION ALL
     SELECT
         year,
         town_id,
@@ -24,6 +41,7 @@ WITH explained AS (
         string_agg(explanation_zh, '；' ORDER BY term) AS explanation_zh,
         string_agg(explanation_en, '; ' ORDER BY term) AS explanation_en
     FROM term_score
+    WHERE item IN (SELECT item FROM of_several)
     GROUP BY year, town_id, item
 )
 

@@ -60,11 +60,18 @@ corrected_then AS (
 
 told AS (
     SELECT
-        score.year,
+        year,
         string_agg(
-            concat_ws('|', score.town_id, score.item, coalesce(score.points, -1), score.is_met), ';'
-            ORDER BY score.town_id, score.item
-        ) AS as_it_is,
+            concat_ws('|', town_id, item, coalesce(points, -1), is_met), ';'
+            ORDER BY town_id, item
+        ) AS as_it_is
+    FROM item_score
+    GROUP BY year
+),
+
+told_then AS (
+    SELECT
+        score.year,
         string_agg(
             concat_ws(
                 '|',
@@ -80,6 +87,8 @@ told AS (
             ORDER BY score.town_id, score.item
         ) AS as_signed
     FROM item_score AS score
+    INNER JOIN (SELECT year FROM signed) AS signed
+        ON score.year = signed.year
     LEFT JOIN corrected_then AS held
         ON score.year = held.year AND score.town_id = held.town_id AND score.item = held.item
     GROUP BY score.year
@@ -98,9 +107,11 @@ fingerprinted AS (
     SELECT
         told.year,
         left(sha256(rules.told || '#' || told.as_it_is), 16) AS result,
-        left(sha256(rules.told || '#' || told.as_signed), 16) AS result_as_signed
+        left(sha256(rules.told || '#' || told_then.as_signed), 16) AS result_as_signed
     FROM told
     CROSS JOIN rules
+    LEFT JOIN told_then
+        ON told.year = told_then.year
 )
 
 SELECT
@@ -111,7 +122,7 @@ SELECT
     signed.signed_on,
     signed.signed_by,
     signed.signed_result,
-    CASE WHEN signed.year IS NOT NULL THEN fingerprinted.result_as_signed END AS result_as_signed,
+    fingerprinted.result_as_signed,
     signed.signed_result = fingerprinted.result_as_signed AS is_as_signed
 FROM towns
 INNER JOIN fingerprinted

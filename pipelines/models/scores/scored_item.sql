@@ -22,19 +22,35 @@ WITH pool AS (
             WHEN bool_or(NOT term.is_met AND term.status <> 'missing') THEN FALSE
             WHEN NOT bool_or(term.status = 'missing') THEN TRUE
         END AS is_met,
-        list({'n': term.best_n, 'd': term.best_d}) AS best_losses,
-        list({'n': term.worst_n, 'd': term.worst_d}) AS worst_losses
+        any_value(term.best_n) AS best_n,
+        any_value(term.best_d) AS best_d,
+        any_value(term.worst_n) AS worst_n,
+        any_value(term.worst_d) AS worst_d,
+        list({'n': term.best_n, 'd': term.best_d}) FILTER (WHERE term.terms_of_item > 1) AS best_losses,
+        list({'n': term.worst_n, 'd': term.worst_d}) FILTER (WHERE term.terms_of_item > 1) AS worst_losses
     FROM scored_term AS term
     GROUP BY term.scenario, term.year, term.town_id, term.item
 ),
 
-loss AS (
-    -- Losses are exact ratios with denominators of their own, so they are added as fractions are.
+summed AS (
+    -- Losses are exact ratios with denominators of their own, so they are added as fractions are. Gathering them costs
+    -- far more than taking one, and nearly all items have one term.
     SELECT
         *,
-        list_reduce(best_losses, lambda a, b : {'n': a.n * b.d + b.n * a.d, 'd': a.d * b.d}) AS best_loss,  -- noqa: PRS
-        list_reduce(worst_losses, lambda a, b : {'n': a.n * b.d + b.n * a.d, 'd': a.d * b.d}) AS worst_loss  -- noqa: PRS
+        list_reduce(best_losses, lambda a, b : {'n': a.n * b.d + b.n * a.d, 'd': a.d * b.d}) AS best_sum,  -- noqa: PRS
+        list_reduce(worst_losses, lambda a, b : {'n': a.n * b.d + b.n * a.d, 'd': a.d * b.d}) AS worst_sum  -- noqa: PRS
     FROM pool
+),
+
+loss AS (
+    SELECT
+        * REPLACE (
+            coalesce(best_sum.n, best_n) AS best_n,
+            coalesce(best_sum.d, best_d) AS best_d,
+            coalesce(worst_sum.n, worst_n) AS worst_n,
+            coalesce(worst_sum.d, worst_d) AS worst_d
+        )
+    FROM summed
 ),
 
 remaining AS (
@@ -49,10 +65,10 @@ remaining AS (
         loss.is_not_applicable,
         loss.is_judged,
         loss.is_met,
-        cast(item.available * 100 AS HUGEINT) * loss.best_loss.d - 100 * loss.best_loss.n AS high_n,
-        100 * loss.best_loss.d AS high_d,
-        cast(item.available * 100 AS HUGEINT) * loss.worst_loss.d - 100 * loss.worst_loss.n AS low_n,
-        100 * loss.worst_loss.d AS low_d
+        cast(item.available * 100 AS HUGEINT) * loss.best_d - 100 * loss.best_n AS high_n,
+        100 * loss.best_d AS high_d,
+        cast(item.available * 100 AS HUGEINT) * loss.worst_d - 100 * loss.worst_n AS low_n,
+        100 * loss.worst_d AS low_d
     FROM loss
     INNER JOIN rubric_item AS item
         ON loss.item = item.item

@@ -1,6 +1,7 @@
 /*
 grain: one row per scenario, year, town, item and term
 columns:
+  terms_of_item: how many terms the item has
   status: scored, judged, missing or not_applicable
   is_met: whether the target is reached; unknown without a figure
   steps_n: steps the figure falls short of its target, numerator, under the part-step policy in force
@@ -13,7 +14,14 @@ columns:
   worst_d: the most the term can still take, denominator
 */
 -- Every term kind of the rubric is interpreted here and nowhere else. All arithmetic is on integers.
-WITH figure AS (
+WITH counted AS (
+    SELECT
+        *,
+        count(*) OVER (PARTITION BY scenario, item) AS terms_of_item
+    FROM rubric_term
+),
+
+figure AS (
     SELECT
         term.*,
         town_year.year,
@@ -25,7 +33,7 @@ WITH figure AS (
         cast(100 AS HUGEINT) AS points_d,
         cast(value.numerator * 100 AS HUGEINT) AS n,
         cast(value.denominator * 100 AS HUGEINT) AS d
-    FROM rubric_term AS term
+    FROM counted AS term
     CROSS JOIN town_year
     LEFT JOIN indicator_value AS value
         ON
@@ -202,6 +210,7 @@ SELECT
     item,
     term,
     term_no,
+    terms_of_item,
     kind,
     indicator,
     status,
