@@ -23,6 +23,7 @@ WITH pool AS (
             WHEN bool_or(NOT term.is_met AND term.status <> 'missing') THEN FALSE
             WHEN NOT bool_or(term.status = 'missing') THEN TRUE
         END AS is_met,
+        max(term.terms_of_item) > 1 AS has_several,
         any_value(term.best_n) AS best_n,
         any_value(term.best_d) AS best_d,
         any_value(term.worst_n) AS worst_n,
@@ -46,10 +47,10 @@ summed AS (
 loss AS (
     SELECT
         * REPLACE (
-            coalesce(best_sum.n, best_n) AS best_n,
-            coalesce(best_sum.d, best_d) AS best_d,
-            coalesce(worst_sum.n, worst_n) AS worst_n,
-            coalesce(worst_sum.d, worst_d) AS worst_d
+            CASE WHEN has_several THEN best_sum.n ELSE best_n END AS best_n,
+            CASE WHEN has_several THEN best_sum.d ELSE best_d END AS best_d,
+            CASE WHEN has_several THEN worst_sum.n ELSE worst_n END AS worst_n,
+            CASE WHEN has_several THEN worst_sum.d ELSE worst_d END AS worst_d
         )
     FROM summed
 ),
