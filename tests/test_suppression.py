@@ -21,7 +21,8 @@ World = tuple[tuple[int, ...], ...]
 def model(*persons: str, made: tuple[str, ...] = ()) -> Model:
     return Model(
         name="tried", layer="marts", select="", grain="", key=("year", "town_id"), columns={}, persons=persons,
-        made_of_persons=made, columns_of="", by_town=False, yields=("year", "town_id", *persons, "is_suppressed"), needs=frozenset(),
+        made_of_persons=made, columns_of="", by_town=False,
+        yields=("year", "town_id", *persons, "is_suppressed"), needs=frozenset(),
     )  # fmt: skip
 
 
