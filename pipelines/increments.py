@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from pipelines import transform
@@ -20,6 +20,7 @@ from pipelines.sql_text import literal
 if TYPE_CHECKING:
     import duckdb
 
+    from pipelines.contracts import Contract
     from pipelines.transform import Model
 
 _MARK = "last_run"
@@ -49,13 +50,19 @@ def kept_files(
         return None
     if [json.loads(inputs) for (inputs,) in left] != [published["inputs"]]:
         return None
-    before, now = published["inputs"]["deliveries"], inputs["deliveries"]
-    if inputs != {**published["inputs"], "deliveries": now} or inputs["corrections"] is not None:
+    if inputs != {**published["inputs"], "deliveries": inputs["deliveries"]} or inputs["corrections"] is not None:
         return None
+    before, now = (_deliveries(each["deliveries"]) for each in (published["inputs"], inputs))
     same = frozenset(name for name, digest in now.items() if before.get(name) == digest)
     if any("/" not in name for name in {*before, *now} - same) or _years(before) != _years(now):
         return None
     return same
+
+
+def _deliveries(files: Mapping[str, str]) -> dict[str, str]:
+    from pipelines.ingest.deliveries import is_delivery
+
+    return {name: digest for name, digest in files.items() if is_delivery(PurePosixPath(name).name)}
 
 
 def _years(names: Collection[str]) -> set[str]:
@@ -96,12 +103,13 @@ class TakenOver:
         #: Table → whether its rows that moved are known by town and year, in moved_<table>. None: all is made anew.
         self._moved: dict[str, bool] | None = None
 
-    def reach(self, sources: Collection[str], changed: Collection[str]) -> None:
+    def reach(self, sources: Mapping[str, Contract], changed: Collection[str]) -> None:
         """Let only what of all ``sources`` is ``changed`` be followed, each to the towns of moved_accepted_<source>."""
-        self._kept_sources = set(sources) - set(changed)
+        self._kept_sources = sources.keys() - changed
         self._moved = dict.fromkeys(_ALWAYS_MADE, False)
         for source in changed:
-            self._moved |= {f"raw_{source}": False, f"typed_{source}": False, f"accepted_{source}": True}
+            has_town = sources[source].town_field is not None
+            self._moved |= {f"raw_{source}": False, f"typed_{source}": False, f"accepted_{source}": has_town}
 
     def unchanged(self) -> set[str]:
         """Names of the models whose tables, and of the sources whose rows, are those of the run before."""

@@ -161,6 +161,8 @@ def test_a_warehouse_being_changed_is_not_taken_over(tmp_path: Path) -> None:
     with duckdb.connect(str(warehouse)) as connection:
         increments.mark(connection, inputs)
     assert increments.kept_files(warehouse, inputs, published) == {"2013/a.csv"}
+    # What lies beside the deliveries is none: a year of which nothing else is left is a year that went.
+    assert increments.kept_files(warehouse, {**inputs, "deliveries": {"2013/README.md": "2"}}, published) is None
     with flow.warehouse(warehouse, is_kept=True):
         pass
     assert increments.kept_files(warehouse, inputs, published) is None

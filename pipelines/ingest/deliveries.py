@@ -44,12 +44,17 @@ class Delivery:
         return self.path.is_file() and _digest(self.path) == self.sha256
 
 
+def is_delivery(file_name: str) -> bool:
+    """Whether a file of this name is taken for a delivery, and not for what systems and people leave beside them."""
+    return file_name not in _NOT_DELIVERIES and not file_name.startswith("~$")
+
+
 def discover(raw: Path, sources: Iterable[str]) -> tuple[list[Delivery], list[Problem]]:
     """Every delivery below ``raw`` in a fixed order, and a problem for every file that is none."""
     names = sorted(sources, key=lambda name: (-len(name), name))
     deliveries, problems, taken = [], [], set()
     for path in sorted(raw.rglob("*"), key=lambda path: path.relative_to(raw).parts):
-        if path.name in _NOT_DELIVERIES or path.name.startswith("~$"):
+        if not is_delivery(path.name):
             continue
         if path.is_dir() and not path.is_symlink():
             continue

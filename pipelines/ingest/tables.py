@@ -107,12 +107,13 @@ class Tables:
         return {source for (source,) in gone}
 
     def _note_moved(self, source: str) -> None:
-        """Add the towns and years of rows of files that are not kept to moved_accepted_<source>."""
+        """Add the towns and years of rows of files that are not kept to moved_accepted_<source>, where rows have them."""
+        if not self._contracts[source].town_field:
+            return
         moved = f"moved_accepted_{source}"
-        town = ("year", "town_id") if self._contracts[source].town_field else ("NULL::INTEGER", "NULL::VARCHAR")
         self._connection.execute(f"CREATE TEMP TABLE IF NOT EXISTS {moved} (year INTEGER, town_id VARCHAR)")
         self._connection.execute(
-            f"INSERT INTO {moved} SELECT DISTINCT {', '.join(town)} FROM typed_{source} "
+            f"INSERT INTO {moved} SELECT DISTINCT year, town_id FROM typed_{source} "
             "WHERE source_file NOT IN (FROM kept_file)"
         )
 
