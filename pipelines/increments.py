@@ -28,8 +28,6 @@ _MARK = "last_run"
 #: Made anew in every run, by reading and by the gate.
 _ALWAYS_MADE = ("delivery_file", "delivery_sheet", "delivery_column", "check_failure", "gate_check", "gate_delivery")
 
-_KEY = ("year", "town_id")
-
 
 def kept_files(
     warehouse: Path, inputs: Mapping[str, Any], published: Mapping[str, Any] | None
@@ -80,13 +78,23 @@ def unmark(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute("CHECKPOINT")
 
 
-def rows_of(model: Model, towns: str, by_town: Collection[str]) -> str:
+def by_town_tables(connection: duckdb.DuckDBPyConnection) -> set[str]:
+    """Names of the tables and views whose rows have a year and a town."""
+    found = connection.execute(
+        "SELECT table_name FROM duckdb_columns() WHERE schema_name = 'main' AND NOT internal "
+        "AND column_name IN ('year', 'town_id') GROUP BY database_name, table_name HAVING count(*) = 2"
+    ).fetchall()
+    return {name for (name,) in found}
+
+
+def for_towns(model: Model, towns: str, by_town: Collection[str]) -> str:
     """The SELECT of a model ``by_town`` for the year and town_id of table ``towns`` alone.
 
-    ``by_town`` names the tables it reads that have a town and year: within the SELECT each stands for those rows of it.
+    Within it each table it reads that is ``by_town`` stands for those rows of it.
     """
     narrowed = ", ".join(
-        f"{table} AS (SELECT * FROM main.{table} SEMI JOIN {towns} USING (year, town_id))" for table in sorted(by_town)
+        f"{table} AS (SELECT * FROM main.{table} SEMI JOIN {towns} USING (year, town_id))"
+        for table in sorted(model.needs & set(by_town))
     )
     return f"SELECT * FROM (WITH {narrowed} SELECT * FROM (\n{model.select}\n))"
 
@@ -121,6 +129,7 @@ class TakenOver:
             transform.run_models(self._connection, models, report)
             return
         moved = self._moved
+        by_town = by_town_tables(self._connection)
         indicators = [model.name for model in models if model.layer == "indicators"]
         for model in models:
             needs = set(model.needs)
@@ -132,10 +141,10 @@ class TakenOver:
                 continue
             report(model.name)
             if model.by_town and all(moved[table] for table in reached):
-                self._make_rows(model, reached)
+                self._make_rows(model, reached, by_town)
                 moved[model.name] = True
-            elif self._make_whole(model):
-                moved[model.name] = self._is_by_town(model.name)
+            elif self._make_whole(model, by_town):
+                moved[model.name] = model.name in by_town
             else:
                 self._kept_models.add(model.name)
 
@@ -143,23 +152,22 @@ class TakenOver:
         """A cursor of the database, for the checks."""
         return self._connection.cursor()
 
-    def _make_rows(self, model: Model, reached: Sequence[str]) -> None:
+    def _make_rows(self, model: Model, reached: Sequence[str], by_town: Collection[str]) -> None:
         """Make the rows of the towns and years that moved in ``reached``."""
         moved = f"moved_{model.name}"
         keys = " UNION ".join(f"SELECT year, town_id FROM moved_{table}" for table in reached)
         self._connection.execute(f"CREATE OR REPLACE TEMP TABLE {moved} AS {keys}")
-        by_town = {table for table in model.needs if self._is_by_town(table)}
         self._connection.execute(f"DELETE FROM {model.name} WHERE (year, town_id) IN (FROM {moved})")
-        self._connection.execute(f"INSERT INTO {model.name} {rows_of(model, moved, by_town)}")
+        self._connection.execute(f"INSERT INTO {model.name} {for_towns(model, moved, by_town)}")
 
-    def _make_whole(self, model: Model) -> bool:
+    def _make_whole(self, model: Model, by_town: Collection[str]) -> bool:
         """Make all rows, and see which of them moved; whether any did."""
         name = model.name
         self._connection.execute(f"CREATE OR REPLACE TEMP TABLE made_anew AS\n{model.select}")
         differing = (
             f"(FROM main.{name} EXCEPT ALL FROM made_anew) UNION ALL (FROM made_anew EXCEPT ALL FROM main.{name})"
         )
-        columns = "year, town_id" if self._is_by_town(name) else "1"
+        columns = "year, town_id" if name in by_town else "1"
         self._connection.execute(
             f"CREATE OR REPLACE TEMP TABLE moved_{name} AS SELECT DISTINCT {columns} FROM ({differing})"
         )
@@ -168,11 +176,3 @@ class TakenOver:
             self._connection.execute(f"CREATE OR REPLACE TABLE {name} AS FROM made_anew")
         self._connection.execute("DROP TABLE made_anew")
         return has_moved
-
-    def _is_by_town(self, table: str) -> bool:
-        columns = self._connection.execute(
-            "SELECT count(*) FROM duckdb_columns() WHERE schema_name = 'main' AND NOT internal "
-            "AND table_name = ? AND column_name IN ('year', 'town_id')",
-            [table],
-        ).fetchall()
-        return bool(columns[0][0] == len(_KEY))

@@ -32,11 +32,7 @@ def towns_of_one_year(committed_run: tuple[flow.Settings, flow.Outcome]) -> duck
 
 @pytest.mark.parametrize("model", BY_TOWN, ids=lambda model: model.name)
 def test_rows_rest_on_their_own_town_and_year_alone(towns_of_one_year: duckdb.DuckDBPyConnection, model: Model) -> None:
-    tables = towns_of_one_year.execute(
-        "SELECT table_name FROM duckdb_columns() WHERE column_name IN ('year', 'town_id') AND NOT internal "
-        "GROUP BY table_name HAVING count(*) = 2"
-    ).fetchall()
-    made = increments.rows_of(model, "some_town", model.needs & {name for (name,) in tables})
+    made = increments.for_towns(model, "some_town", increments.by_town_tables(towns_of_one_year))
     kept = f"SELECT * FROM {model.name} SEMI JOIN some_town USING (year, town_id)"
     for one, other in ((made, kept), (kept, made)):
         assert towns_of_one_year.execute(f"({one}) EXCEPT ALL ({other})").fetchall() == []

@@ -107,7 +107,7 @@ class Tables:
         return {source for (source,) in gone}
 
     def _note_moved(self, source: str) -> None:
-        """Add the towns and years of rows of files that are not kept to moved_accepted_<source>, where rows have them."""
+        """Add the towns and years of rows of files not kept to moved_accepted_<source>, where rows have a town."""
         if not self._contracts[source].town_field:
             return
         moved = f"moved_accepted_{source}"
