@@ -80,13 +80,17 @@ def publish(
         rows = {}
         for model in models:
             if model.name in unchanged:
-                _copy_published(marts, [f"{model.name}.parquet", f"{model.name}.csv"], folder)
                 rows[model.name] = _count(connection, f"SELECT count(*) FROM {model.name}")
             else:
                 report(model.name)
                 rows[model.name] = _write_mart(connection, model, folder)
         _write_json(folder / "datapackage.json", _data_package(connection, models, manifest, rows))
-        _copy_published(marts, [file_name(contract) for contract in received if contract.name in unchanged], folder)
+        if unchanged:
+            kept = {
+                f"{model.name}.{form}" for model in models if model.name in unchanged for form in ("parquet", "csv")
+            }
+            kept |= {file_name(contract) for contract in received if contract.name in unchanged}
+            _copy(marts / CURRENT, folder, kept)
         keep_received(connection, [contract for contract in received if contract.name not in unchanged], folder)
         return {**manifest, "rows": rows}
 
@@ -114,12 +118,9 @@ def restore(marts: Path, run_id: str) -> Publication:
     if brought_back == published[-1] and chain.is_intact(marts):
         return brought_back
     source = marts / STORE / brought_back.folder
-    manifest = json.loads((source / MANIFEST).read_text(encoding="utf-8"))
 
     def copy(folder: Path) -> Mapping[str, Any]:
-        for name, entry in manifest["files"].items():
-            shutil.copyfile(source / name, folder / name)
-            _hold_to_hash(folder / name, entry["sha256"], source / name)
+        manifest = _copy(source, folder)
         went_in = {key: value for key, value in manifest.items() if key not in {"sequence", "previous", "files"}}
         return {**went_in, "restored": brought_back.sequence}
 
@@ -222,19 +223,19 @@ def _write_mart(connection: duckdb.DuckDBPyConnection, model: Model, folder: Pat
     return rows
 
 
-def _copy_published(marts: Path, names: Iterable[str], folder: Path) -> None:
-    """Copy those of the files ``names`` that are published now; KaoheError (integrity) where one is not what it was."""
-    source = marts / CURRENT
-    published = (read_manifest(marts) or {"files": {}})["files"]
-    for name in names:
-        if name in published:
-            shutil.copyfile(source / name, folder / name)
-            _hold_to_hash(folder / name, published[name]["sha256"], source / name)
+def _copy(published: Path, folder: Path, names: Collection[str] | None = None) -> dict[str, Any]:
+    """Copy the files of a publication, or those of them among ``names``; its manifest.
 
-
-def _hold_to_hash(copy: Path, digest: str, source: Path) -> None:
-    if sha256(copy) != digest:
-        raise KaoheError(Exit.INTEGRITY, f"{source}: changed while it was copied; nothing was published")
+    KaoheError (integrity) where one is not what the manifest says.
+    """
+    manifest: dict[str, Any] = json.loads((published / MANIFEST).read_text(encoding="utf-8"))
+    for name, entry in manifest["files"].items():
+        if names is None or name in names:
+            shutil.copyfile(published / name, folder / name)
+            if sha256(folder / name) != entry["sha256"]:
+                told = f"{published / name}: changed while it was copied; nothing was published"
+                raise KaoheError(Exit.INTEGRITY, told)
+    return manifest
 
 
 def _inert(column: str, kind: str) -> str:
