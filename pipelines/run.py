@@ -125,7 +125,7 @@ def load_and_check(
     report("rubric", "")
     edition = rubric.load_edition(settings.rubric)
     indicators = {model.name for model in transform.load_models().values() if model.layer == "indicators"}
-    if broken := rubric.lint(settings.rubric, indicators):
+    if broken := rubric.laws_broken(edition, settings.rubric, indicators):
         raise KaoheError(Exit.REJECTED, f"the rubric breaks {len(broken)} of its laws; nothing was published", broken)
     rubric.load_into(connection, edition, [rubric.scenario(edition)])
     report("check", "")

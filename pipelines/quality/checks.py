@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -67,12 +68,13 @@ class Check:
 def every_check(contracts: Mapping[str, Contract]) -> list[Check]:
     """The checks of all contracts, then those of the SQL files, in a fixed order."""
     found = [check for contract in contracts.values() for check in _contract_checks(contract)]
-    return found + spanning_checks()
+    return [*found, *spanning_checks()]
 
 
-def spanning_checks() -> list[Check]:
+@cache
+def spanning_checks() -> tuple[Check, ...]:
     """The checks of the SQL files, which look at more than one source."""
-    return [_from_file(path) for path in sorted(FOLDER.glob("*.sql"))]
+    return tuple(_from_file(path) for path in sorted(FOLDER.glob("*.sql")))
 
 
 def _contract_checks(contract: Contract) -> Iterator[Check]:

@@ -113,7 +113,17 @@ class RowsWhere(TableMetricProvider):  # type: ignore[misc]
         return counted, metric_domain_kwargs, {}
 
 
-class NoRowWhere(BatchExpectation):  # type: ignore[misc]
+class _Counted:
+    """Holds where the one metric it rests on, a count, is zero; the count is what it tells."""
+
+    metric_dependencies: ClassVar[tuple[str, ...]]
+
+    def _validate(self, metrics: dict[str, Any], *_: Any, **__: Any) -> dict[str, Any]:
+        breaking = metrics[self.metric_dependencies[0]]
+        return {"success": breaking == 0, "result": {"observed_value": breaking}}
+
+
+class NoRowWhere(_Counted, BatchExpectation):  # type: ignore[misc]
     """``condition`` is true of no row."""
 
     condition: str
@@ -121,12 +131,8 @@ class NoRowWhere(BatchExpectation):  # type: ignore[misc]
     metric_dependencies: ClassVar[tuple[str, ...]] = (RowsWhere.metric_name,)
     success_keys: ClassVar[tuple[str, ...]] = ("condition",)
 
-    def _validate(self, metrics: dict[str, Any], *_: Any, **__: Any) -> dict[str, Any]:
-        breaking = metrics[RowsWhere.metric_name]
-        return {"success": breaking == 0, "result": {"observed_value": breaking}}
 
-
-class NoBreakingRow(gx.expectations.UnexpectedRowsExpectation):  # type: ignore[misc]
+class NoBreakingRow(_Counted, gx.expectations.UnexpectedRowsExpectation):  # type: ignore[misc]
     """``unexpected_rows_query`` selects no row. They are counted and not fetched: all of them are had elsewhere."""
 
     metric_dependencies: ClassVar[tuple[str, ...]] = ("unexpected_rows_query.row_count",)
@@ -135,10 +141,6 @@ class NoBreakingRow(gx.expectations.UnexpectedRowsExpectation):  # type: ignore[
     def _validate_query(cls, query: str) -> str:
         # The parent prints about a query that names its tables itself; a check does so to look across tables.
         return query
-
-    def _validate(self, metrics: dict[str, Any], *_: Any, **__: Any) -> dict[str, Any]:
-        breaking = metrics["unexpected_rows_query.row_count"]
-        return {"success": breaking == 0, "result": {"observed_value": breaking}}
 
 
 def suites(checks: Sequence[Check]) -> dict[str, gx.ExpectationSuite]:

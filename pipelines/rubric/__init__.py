@@ -8,7 +8,7 @@ without the values where the options are the values) and is resolved when a scen
 from pipelines.rubric.edition import Band, Edition, Indicator, Interpretation, Item
 from pipelines.rubric.examples import Example, ItemExpectation
 from pipelines.rubric.files import load_edition, load_examples, schema
-from pipelines.rubric.laws import lint
+from pipelines.rubric.laws import laws_broken, lint
 from pipelines.rubric.numbers import Text, as_text, exact, figure
 from pipelines.rubric.readings import (
     IN_FORCE,
@@ -57,6 +57,7 @@ __all__ = [
     "exact",
     "figure",
     "interpretations_in",
+    "laws_broken",
     "lint",
     "load_edition",
     "load_examples",

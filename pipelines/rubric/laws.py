@@ -34,13 +34,20 @@ def lint(folder: Path, known_indicators: set[str] | None = None) -> list[Problem
 
     ``known_indicators`` are those there is a model for; None where that is not to be asked.
     """
-    problems: list[Problem] = []
-    written: dict[str, Any] = {}
-    examples = read_file(folder / "examples.yml", ExamplesFile, problems, written)
     try:
         edition = load_edition(folder)
     except KaoheError as error:
+        problems: list[Problem] = []
+        read_file(folder / "examples.yml", ExamplesFile, problems, {})
         return [*error.problems, *problems]
+    return laws_broken(edition, folder, known_indicators)
+
+
+def laws_broken(edition: Edition, folder: Path, known_indicators: set[str] | None = None) -> list[Problem]:
+    """What ``lint`` finds of an edition that was loaded from ``folder``."""
+    problems: list[Problem] = []
+    written: dict[str, Any] = {}
+    examples = read_file(folder / "examples.yml", ExamplesFile, problems, written)
     edition = replace(edition, written={**edition.written, **written})
     broken = [
         *_names_are_unique(edition),
