@@ -7,14 +7,12 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from pipelines.errors import Exit
 
 _SPEC = "https://openlineage.io/spec"
-_PRODUCER = f"urn:kaohe:{version('kaohe')}"
 
 
 @dataclass(frozen=True)
@@ -61,7 +59,7 @@ class Lineage:
             "job": {"namespace": "kaohe", "name": "run"},
             "inputs": inputs,
             "outputs": outputs,
-            "producer": _PRODUCER,
+            "producer": _producer(),
             "schemaURL": f"{_SPEC}/2-0-2/OpenLineage.json#/$defs/RunEvent",
         }
         self.file.parent.mkdir(parents=True, exist_ok=True)
@@ -69,5 +67,12 @@ class Lineage:
             stream.write(json.dumps(event) + "\n")
 
 
+def _producer() -> str:
+    # Every command imports this module; looking up a version takes longer than all the rest of it.
+    from importlib.metadata import version
+
+    return f"urn:kaohe:{version('kaohe')}"
+
+
 def _facet(name: str, **content: str) -> dict[str, str]:
-    return {"_producer": _PRODUCER, "_schemaURL": f"{_SPEC}/facets/1-0-1/{name}.json#/$defs/{name}", **content}
+    return {"_producer": _producer(), "_schemaURL": f"{_SPEC}/facets/1-0-1/{name}.json#/$defs/{name}", **content}
