@@ -34,10 +34,10 @@ demo: $(INSTALLED) ## 重新生成合成报送文件 write the synthetic deliver
 	$(BIN)/kaohe demo
 
 test: $(INSTALLED) ## 测试 run the tests
-	$(BIN)/pytest -n 2 -m "not long and not spark"
+	$(BIN)/pytest -n 2 --dist loadscope -m "not long and not spark"
 
 test-long: $(INSTALLED) ## 耗时测试 run the tests that take long
-	$(BIN)/pytest -n 2 -m long
+	$(BIN)/pytest -n 2 --dist loadscope -m long
 
 test-spark: $(SCALE) ## Spark 集群测试 run the tests on a Spark cluster of their own (Java 17)
 	$(BIN)/pytest -m spark

@@ -146,12 +146,11 @@ def assert_agreement(world: World, scenarios: Scenarios) -> None:
     assert not found, f"{len(found)} differences\n\n" + "\n\n".join(found[:3])
 
 
-@pytest.mark.parametrize("half", [0, 1])
-def test_both_agree_on_every_item_total_and_grade(half: int) -> None:
-    """Two halves of 5,000 town-years and more, so that two cores can share them."""
+def _agrees(half: int, examples: int) -> dict[str, int]:
+    """How many town-years two drawn readings each were compared on, and how often each option of a reading was met."""
     met: dict[str, int] = {"town-years": 0}
 
-    @settings(LARGE, max_examples=10)
+    @settings(LARGE, max_examples=examples)
     @given(recipes(town_years=500, family=half), st.lists(readings(), min_size=2, max_size=2))
     def agree(recipe: Recipe, drawn: list[dict[str, str]]) -> None:
         world = recipe.world()
@@ -162,10 +161,24 @@ def test_both_agree_on_every_item_total_and_grade(half: int) -> None:
                 met[f"{question}={option}"] = met.get(f"{question}={option}", 0) + 1
 
     agree()
+    return met
+
+
+@pytest.mark.parametrize("half", [0, 1])
+def test_both_agree_on_a_drawn_city(half: int) -> None:
+    assert _agrees(half, 2)["town-years"] >= 1_000
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("half", [0, 1])
+def test_both_agree_on_every_item_total_and_grade(half: int) -> None:
+    """Two halves of 5,000 town-years and more, so that two cores can share them."""
+    met = _agrees(half, 10)
     assert met.pop("town-years") >= 5_000
     assert set(met) == {f"{question}={option}" for question, options in OPTIONS.items() for option in options}
 
 
+@pytest.mark.long
 def test_both_agree_under_every_combination_of_readings() -> None:
     world = Recipe(seed=2013, years=2, undelivered=(("publicity", 1),), patchy=0.2, town_years=24).world()
     assert len(ALL_READINGS) == 3 * 2 * 3 * 2 * 2 * 2 * 2
@@ -227,6 +240,7 @@ def test_a_better_figure_never_scores_less(recipe: Recipe, seed: int) -> None:
             assert after.towns[key][Towns.TOTAL] >= town[Towns.TOTAL], changed
 
 
+@pytest.mark.long
 @settings(LARGE, max_examples=2)
 @given(recipes(town_years=150), st.integers(0, 2**32 - 1))
 def test_the_order_of_towns_and_rows_changes_nothing(recipe: Recipe, seed: int) -> None:
@@ -236,6 +250,7 @@ def test_the_order_of_towns_and_rows_changes_nothing(recipe: Recipe, seed: int) 
     assert after.towns == before.towns
 
 
+@pytest.mark.long
 @settings(LARGE, max_examples=2)
 @given(recipes(town_years=150), st.integers(0, 2**32 - 1))
 def test_another_town_changes_nothing_for_the_others(recipe: Recipe, seed: int) -> None:

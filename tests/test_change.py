@@ -126,6 +126,7 @@ def repeated(recipe: Recipe, seed: int) -> tuple[World, dict[str, str]]:
     return both, {town: figure for (_, town), figure in what.items()}
 
 
+@pytest.mark.long
 def test_one_figure_or_decision_alone_shows_alone() -> None:
     """In every world and reading, also where bonus lifts a town over the limit on the total."""
     met: dict[str, int] = {}
@@ -402,6 +403,7 @@ def test_other_readings_alone_are_method_alone(marts: Marts, tmp_path: Path, opt
     assert {row["cause"] for row in found} == {"method"}
 
 
+@pytest.mark.long
 def test_other_readings_and_revised_figures_stand_apart_and_lead_on_to_another_year(
     marts: Marts, tmp_path: Path
 ) -> None:

@@ -72,7 +72,7 @@ def test_every_chart_is_among_those_tested() -> None:
     assert drawing == set(DRAWN)
 
 
-@pytest.mark.parametrize("lang", LANGUAGES)
+@pytest.mark.parametrize("lang", ["zh", pytest.param("en", marks=pytest.mark.long)])
 @pytest.mark.parametrize("name", DRAWN)
 def test_chart_has_its_glyphs_units_alt_text_and_footer(marts: Marts, name: str, lang: Language) -> None:
     with warnings.catch_warnings():
@@ -162,6 +162,7 @@ def test_provisional_town_shows_its_range(marts: Marts) -> None:
     assert f"{row['total_low']}–{row['total_high']} {label('status_provisional', 'zh')}" in texts
 
 
+@pytest.mark.long
 def test_a_city_of_many_towns_fits_on_a_page_and_says_what_is_left_out(marts: Marts, tmp_path: Path) -> None:
     shutil.copytree(marts.folder, tmp_path / "many")
     path = tmp_path / "many" / "town_score.parquet"

@@ -51,6 +51,7 @@ def test_a_file_that_is_no_delivery_leaves_with_3_and_says_what_to_do(tmp_path: 
     assert [path.name for path in (tmp_path / "m").iterdir()] == ["returned"]
 
 
+@pytest.mark.long
 def test_every_bad_cell_is_named_in_one_pass_and_nothing_is_published(tmp_path: Path) -> None:
     raw = shutil.copytree(ROOT / "data" / "raw", tmp_path / "raw")
     (raw / "2014" / "citizen_card-坏.csv").write_text(

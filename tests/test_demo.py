@@ -151,11 +151,13 @@ def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.long
 def test_the_same_seed_gives_the_same_bytes(fresh: Path, tmp_path: Path) -> None:
     write_demo(tmp_path / "raw")
     assert contents(tmp_path / "raw") == contents(fresh)
 
 
+@pytest.mark.long
 def test_another_seed_gives_other_figures_for_the_same_city(fresh: Path, tmp_path: Path) -> None:
     write_demo(tmp_path / "raw", seed=7, years=(2013,))
     there, here = contents(tmp_path / "raw"), contents(fresh)
@@ -185,6 +187,7 @@ def test_the_committed_deliveries_are_what_the_command_writes(fresh: Path) -> No
     assert sum(map(len, here.values())) < 3_000_000
 
 
+@pytest.mark.long
 def test_styled_files_say_what_plain_ones_say(fresh: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demo, "STYLED_TOWNS", 0)
     write_demo(tmp_path / "raw")
@@ -193,6 +196,7 @@ def test_styled_files_say_what_plain_ones_say(fresh: Path, tmp_path: Path, monke
     assert styled == plain
 
 
+@pytest.mark.long
 def test_threads_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     connect = duckdb.connect
     for threads in (1, 2):
@@ -435,6 +439,7 @@ def test_a_larger_city_is_plain_csv_with_names_and_codes_of_its_own(tmp_path: Pa
     assert all(len(row["town_code"]) == 9 for row in towns)
 
 
+@pytest.mark.long
 def test_an_earlier_demo_is_replaced(tmp_path: Path) -> None:
     write_demo(tmp_path, years=(2012, 2013))
     write_demo(tmp_path, years=(2013,), towns=3)

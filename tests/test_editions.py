@@ -200,6 +200,7 @@ def _as_written(value: object) -> str:
 # The commands
 
 
+@pytest.mark.long
 def test_the_commands_tell_it_in_both_languages_and_as_data(committed_run: tuple[flow.Settings, flow.Outcome]) -> None:
     settings, _ = committed_run
     new = str(ROOT / "tests" / "editions" / "2099")

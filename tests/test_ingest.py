@@ -211,6 +211,7 @@ PIECES = st.sampled_from(
 )  # fmt: skip
 
 
+@pytest.mark.long
 @settings(max_examples=60, deadline=None)
 @given(
     pieces=st.lists(PIECES, max_size=25),

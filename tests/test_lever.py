@@ -166,6 +166,7 @@ def near_a_better_grade(marts: Marts) -> list[tuple[str, int]]:
     return [(row["town_id"], row["year"]) for row in found]
 
 
+@pytest.mark.long
 def test_the_cheapest_set_reaches_the_next_grade_and_nothing_cheaper_does(marts: Marts) -> None:
     proven = 0
     for town, year in near_a_better_grade(marts)[:6]:
@@ -211,6 +212,7 @@ def test_the_cheapest_set_reaches_the_next_grade_and_nothing_cheaper_does(marts:
     assert proven >= 2
 
 
+@pytest.mark.long
 def test_the_set_promised_reaches_the_grade(marts: Marts) -> None:
     reached = 0
     for town, year in near_a_better_grade(marts)[:10]:
@@ -300,6 +302,7 @@ def test_what_cannot_be_is_refused(marts: Marts, changes: dict[str, str]) -> Non
     assert caught.value.code == Exit.USAGE
 
 
+@pytest.mark.long
 def test_the_city_counts_the_towns_that_really_move_up(marts: Marts) -> None:
     found = levers.city_levers(marts, RUBRIC, 2015)
     assert 0 < len(found) <= levers.MOST
@@ -331,6 +334,7 @@ def test_an_edition_changed_since_the_publication_is_not_guessed_with(marts: Mar
         levers.levers(marts, tmp_path, "YL-04", 2015, {})
 
 
+@pytest.mark.long
 def test_the_commands_tell_it_in_both_languages_and_as_data(
     marts: Marts, committed_run: tuple[flow.Settings, flow.Outcome], tmp_path: Path
 ) -> None:

@@ -149,6 +149,7 @@ def test_unchanged_input_is_not_worked_again(committed_run: Run) -> None:
     assert set(steps) == {"discover"}
 
 
+@pytest.mark.long
 def test_a_damaged_publication_is_made_again(committed_run: Run, tmp_path: Path) -> None:
     settings = _copy(committed_run, tmp_path)
     flow.run(settings, _quiet)
@@ -174,6 +175,7 @@ def test_a_refused_delivery_leaves_the_published_set_as_it_was(committed_run: Ru
     assert not flow.run(settings, _quiet).is_new
 
 
+@pytest.mark.long
 def test_with_allow_partial_the_rest_is_published_and_what_is_held_back_is_missing(
     committed_run: Run, tmp_path: Path
 ) -> None:

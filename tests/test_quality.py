@@ -421,6 +421,7 @@ def test_a_clean_world_is_green(tmp_path: Path) -> None:
     assert gate.rows("SELECT DISTINCT rows_checked FROM gate_check WHERE source = 'pension_renewal'") == [(2,)]
 
 
+@pytest.mark.long
 def test_thousands_of_failing_rows_are_all_had(tmp_path: Path) -> None:
     rows = [
         [f"{'无名' if at < 1000 else '云溪'}镇", "培训", "2013-13-01" if at >= 3000 else "2013-12-01", f"第{at}期"]
@@ -433,6 +434,7 @@ def test_thousands_of_failing_rows_are_all_had(tmp_path: Path) -> None:
     assert gate.rows("SELECT count(*), min(title) FROM accepted_activities") == [(2000, "第1000期")]
 
 
+@pytest.mark.long
 def test_a_broken_register_leaves_nothing_to_publish(tmp_path: Path) -> None:
     overlapping = [*REGISTER, ["T2", "990000302", "松原镇", "", "镇", "2014", "", ""]]
     with pytest.raises(KaoheError) as refused:
@@ -481,6 +483,7 @@ def test_a_lost_row_ends_the_run(tmp_path: Path) -> None:
     assert lost.value.code == Exit.INTEGRITY
 
 
+@pytest.mark.long
 def test_checking_writes_no_file_prints_nothing_and_leaves_the_warehouse_closed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

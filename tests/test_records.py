@@ -350,6 +350,7 @@ def test_two_thousand_drawn_persons_come_out_as_by_hand() -> None:
 # The whole way
 
 
+@pytest.mark.long
 def test_a_run_computes_from_the_records_and_warns_of_what_disagrees(tmp_path: Path) -> None:
     raw = tmp_path / "raw"
     write_demo(raw, 2013, (2013, 2014), 3, lambda _: None)

@@ -24,6 +24,9 @@ from pipelines.transform import load_models
 
 Run = tuple[flow.Settings, flow.Outcome]
 
+#: Nearly every one needs a run of its own.
+pytestmark = pytest.mark.long
+
 #: What a bureau, a town or an auditor needs to see why a grade is what it is.
 RESULTS = {"town_score", "area_score", "section_score", "item_score", "term_score", "indicator_value", "year_over_year"}
 
@@ -116,7 +119,7 @@ def test_the_site_says_what_was_left_out_instead_of_that_there_was_nothing(marts
         assert label(never, "zh") not in page, name
 
 
-@pytest.mark.parametrize("notebook", ["05-data-quality", pytest.param("03-year-over-year", marks=pytest.mark.long)])
+@pytest.mark.parametrize("notebook", ["05-data-quality", "03-year-over-year"])
 def test_notebooks_run_on_results_alone(marts: Marts, notebook: str) -> None:
     ran = notebooks.run_notebook(notebooks.NOTEBOOKS / f"{notebook}.py", {"marts_folder": str(marts.folder)})
     page = notebooks._body(ran)

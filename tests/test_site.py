@@ -81,6 +81,7 @@ def _changed_marts(source: Path, folder: Path, changes: dict[str, str]) -> Path:
     return folder
 
 
+@pytest.mark.long
 @with_browser
 def test_every_page_opens_from_disk(site: Path, page: Any) -> None:
     for path in sorted(site.rglob("*.html")):
@@ -283,6 +284,7 @@ def test_a_pair_of_years_agrees_with_the_mart(site: Path, page: Any, committed_r
         assert (site / path).exists()
 
 
+@pytest.mark.long
 @with_browser
 def test_a_hostile_name_shows_as_text(committed_run: Run, tmp_path: Path, page: Any) -> None:
     settings, _ = committed_run
@@ -327,6 +329,7 @@ def test_a_hostile_name_shows_as_text(committed_run: Run, tmp_path: Path, page: 
         assert "<" not in path.read_text(encoding="utf-8")
 
 
+@pytest.mark.long
 @with_browser
 def test_the_index_is_small_and_searches_forty_thousand_towns(committed_run: Run, tmp_path: Path, page: Any) -> None:
     settings, _ = committed_run
@@ -359,6 +362,7 @@ def test_the_index_is_small_and_searches_forty_thousand_towns(committed_run: Run
     assert "第1999区" in page.locator(".results").inner_text()
 
 
+@pytest.mark.long
 def test_the_same_marts_give_the_same_bytes(site: Path, committed_run: Run, tmp_path: Path) -> None:
     settings, _ = committed_run
     other = tmp_path / "site"

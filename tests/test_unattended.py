@@ -152,6 +152,7 @@ def test_no_name_forges_a_line_of_the_log(tmp_path: Path) -> None:
     assert "\\u000a2026-01-01" in written
 
 
+@pytest.mark.long
 def test_the_log_is_rotated_and_the_oldest_lines_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(unattended, "LOG_SIZE", 2_000)
     monkeypatch.setattr(unattended, "LOGS_KEPT", 2)
@@ -165,6 +166,7 @@ def test_the_log_is_rotated_and_the_oldest_lines_go(tmp_path: Path, monkeypatch:
     assert log.read_text(encoding="utf-8").endswith("结束，退出码 3\n")
 
 
+@pytest.mark.long
 def test_a_log_that_cannot_be_opened_ends_the_run_and_a_full_one_does_not(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

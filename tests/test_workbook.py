@@ -270,6 +270,7 @@ def test_stored_results_are_those_of_the_marts(small: tuple[Path, list[Path]]) -
         assert differences(read(path), opened, year) == []
 
 
+@pytest.mark.long
 @calculates
 def test_recalculated_figures_are_those_of_the_marts(small: tuple[Path, list[Path]], tmp_path: Path) -> None:
     """Names that look like formulas or errors included."""
@@ -417,6 +418,7 @@ def test_a_changed_input_is_followed(committed: tuple[Path, list[Path]], tmp_pat
 # Form
 
 
+@pytest.mark.long
 def test_text_from_data_is_inert(small: tuple[Path, list[Path]]) -> None:
     for path in small[1]:
         for sheet in openpyxl.load_workbook(path).worksheets:
@@ -434,6 +436,7 @@ def test_text_from_data_is_inert(small: tuple[Path, list[Path]]) -> None:
     assert {"=1+1", "@SUM(1,1)", "#REF!", "乙 & <b>丙</b>"} <= names
 
 
+@pytest.mark.long
 def test_same_marts_same_bytes(small: tuple[Path, list[Path]], tmp_path: Path) -> None:
     marts, paths = small
     again = write_workbooks(marts, tmp_path)

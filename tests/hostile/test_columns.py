@@ -109,6 +109,7 @@ def test_they_are_all_told_in_one_pass_and_mended(told: Told, shared_office: Off
     shared_office.mend(clean)
 
 
+@pytest.mark.long
 def test_figures_in_each_others_place_and_rates_of_two_kinds(office: Office, clean: Office) -> None:
     """Numerator above denominator is told; a rate as 0.95 and as 95 is the same rate, and one of neither is told."""
     office.receive(

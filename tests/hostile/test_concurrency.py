@@ -19,6 +19,7 @@ from pipelines.publish import chain, publication
 pytestmark = pytest.mark.group("8 crash, disk, concurrency")
 
 
+@pytest.mark.long
 def test_who_comes_second_is_refused_with_who_is_at_work(
     bureau: Bureau,  # noqa: F811
     tmp_path: Path,
@@ -51,6 +52,7 @@ def test_who_comes_second_is_refused_with_who_is_at_work(
     assert bureau.assert_whole() != before
 
 
+@pytest.mark.long
 def test_what_a_killed_run_left_locks_nobody_out(bureau: Bureau) -> None:  # noqa: F811
     running = bureau.start()
     running.wait_until_it_tells("检查数据")
@@ -62,6 +64,7 @@ def test_what_a_killed_run_left_locks_nobody_out(bureau: Bureau) -> None:  # noq
     assert not list(home.glob("*.run.json"))
 
 
+@pytest.mark.long
 def test_a_reader_sees_one_result_at_a_time_and_never_an_error(tmp_path: Path) -> None:
     """Two results are published in turn by another process, and read without pause."""
     marts, stop = tmp_path / "marts", tmp_path / "stop"

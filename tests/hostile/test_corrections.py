@@ -41,6 +41,7 @@ def rows(office: Office, query: str, *parameters: Any) -> list[dict[str, Any]]:
     return open_marts(office.settings.marts).rows(query, list(parameters))
 
 
+@pytest.mark.long
 def test_a_correction_moves_the_score_and_shows_wherever_the_score_is_explained(office: Office, tmp_path: Path) -> None:
     (first, name), (_, second), (_, third) = towns(office)
     recovery(office, [(name, "200", "110"), (second, "200", "200"), (third, "007", "7")])

@@ -163,6 +163,7 @@ def _steps(marts: Path, log: Path, *command: Any) -> int:
     return len(seen.read_text(encoding="utf-8").splitlines())
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("harm", [die, find_the_disk_full])
 def test_every_step_of_a_publication_may_be_the_last(tmp_path: Path, harm: Harm) -> None:
     """Two results, the first published again: before each change it makes, the power fails or the disk is full."""
@@ -298,6 +299,7 @@ def test_a_disk_that_fills_up_at_any_write(bureau: Bureau, disk: Path, is_wareho
 # Memory and permission ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_too_little_memory_is_said(bureau: Bureau) -> None:
     bureau.assert_refused(bureau.start("--memory-limit", "100KB"), Exit.ENVIRONMENT, "--memory-limit")
     bureau.assert_refused(bureau.start("--memory-limit", "3MB"), Exit.ENVIRONMENT, "--memory-limit")
@@ -320,6 +322,7 @@ def test_where_nothing_may_be_written_that_is_said(bureau: Bureau, folder: str) 
     bureau.assert_mended()
 
 
+@pytest.mark.long
 def test_a_file_where_the_folder_of_results_should_be(bureau: Bureau, tmp_path: Path) -> None:
     file = tmp_path / "results"
     file.write_text("a file", encoding="utf-8")
@@ -333,6 +336,7 @@ def test_a_file_where_the_folder_of_results_should_be(bureau: Bureau, tmp_path: 
 # Interrupts -----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_in_the_middle_of_a_check_is_not_swallowed(bureau: Bureau, number: int) -> None:
     bureau.assert_refused(bureau.start(harm=partial(interrupt_a_check, number)), Exit.INTERRUPTED, "已中断")

@@ -109,6 +109,7 @@ def test_they_are_all_told_in_one_pass_and_mended(told: Told, shared_office: Off
     shared_office.mend(clean)
 
 
+@pytest.mark.long
 def test_characters_that_are_not_what_they_look_like_are_named(office: Office, clean: Office) -> None:
     lines = "".join(f"2013,{name},5,9000\n" for name in MISLEADING)
     office.receive("2013/staffing.csv", f"年度,镇街,专职人员,服务对象\n2013,清岚街道,５О,\u202e0009\n{lines}")

@@ -98,6 +98,7 @@ def assert_in_none(ids: list[str], found: Iterator[tuple[str, bytes]]) -> None:
     assert tried
 
 
+@pytest.mark.long
 def test_no_byte_of_what_a_run_leaves_behind_holds_a_number(
     office: Office, capsys: pytest.CaptureFixture[str], person_key: Path
 ) -> None:
@@ -157,6 +158,7 @@ def test_no_byte_of_what_a_run_leaves_behind_holds_a_number(
     assert_in_none([*every, person_key.read_text().strip()], left_behind(office.raw.parent, office.raw))
 
 
+@pytest.mark.long
 def test_one_person_is_one_however_written_and_the_hash_is_hmac_sha256(office: Office, person_key: Path) -> None:
     town = town_names(office)[0]
     forms = [PERSONS[0], SHORT, wide(PERSONS[0]), f" {PERSONS[0]} ", f"'{PERSONS[0]}"]
@@ -197,6 +199,7 @@ def test_many_numbers_agree_with_a_second_opinion() -> None:
             assert made == (hmac.new(key, text.encode(), hashlib.sha256).hexdigest() if is_right else refused), text
 
 
+@pytest.mark.long
 def test_a_refused_file_does_not_tell_numbers_either(office: Office, capsys: pytest.CaptureFixture[str]) -> None:
     town = town_names(office)[0]
     office.receive(
@@ -227,6 +230,7 @@ def test_a_refused_file_does_not_tell_numbers_either(office: Office, capsys: pyt
     assert_in_none([*PERSONS, *NOTED], left_behind(office.raw.parent, office.raw))
 
 
+@pytest.mark.long
 def test_the_key_is_made_once_for_its_owner_alone_and_kept_apart(office: Office, tmp_path: Path) -> None:
     office.receive(f"{YEAR}/contributions.csv", ledger(town_names(office)[0], PERSONS))
     place = tmp_path / "settings" / "kaohe" / "person.key"

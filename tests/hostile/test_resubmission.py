@@ -88,6 +88,7 @@ def test_the_same_bytes_again_are_nothing_new_and_a_file_saved_again_gives_the_s
     assert marts_of(office) == before
 
 
+@pytest.mark.long
 def test_a_corrected_file_shows_its_cells_and_what_they_move_and_publishing_does_just_that(office: Office) -> None:
     office.receive(OVERPAID, recovery(office, ("1000", "1000"), ("200", "200"), ("0", "0")))
     assert office.run().code == Exit.DONE

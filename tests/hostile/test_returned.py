@@ -193,6 +193,7 @@ def test_what_is_personal_is_masked_and_the_masked_copy_cannot_be_loaded(refusal
     assert [(each.file, each.rule) for each in told.problems] == [(f"{name}.xlsx", "column_missing")]
 
 
+@pytest.mark.long
 def test_mended_and_put_in_place_it_loads_and_the_folder_is_gone(office: Office) -> None:
     names = towns(office)
     dressed_workbook(names, office.receive(STAFFING, b""))

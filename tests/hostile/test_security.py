@@ -109,6 +109,7 @@ def table_of(*rows: list[str]) -> str:
     return text.getvalue()
 
 
+@pytest.mark.long
 def test_texts_are_published_as_they_are_and_run_nothing(published: Published) -> None:
     names = {row[0] for row in rows_of(published.office, "SELECT town_name FROM town_score")}
     assert set(NAMES) <= names
@@ -142,6 +143,7 @@ def test_no_cell_of_a_csv_starts_a_formula_and_every_figure_stays_one(published:
     assert neutralised > len(SIGNS)
 
 
+@pytest.mark.long
 def test_workbooks_and_notices_hold_texts_and_no_formula_of_theirs(published: Published, tmp_path: Path) -> None:
     before = fingerprint(tmp_path.parent)
     (tmp_path / "out").mkdir()
@@ -201,6 +203,7 @@ def assert_pages_run_nothing(browser: Any, pages: list[Path]) -> str:
     return "\n".join(seen)
 
 
+@pytest.mark.long
 def test_no_text_runs_in_the_site_and_no_name_leads_out_of_it(
     published: Published, browser: Any, tmp_path: Path
 ) -> None:
@@ -226,6 +229,7 @@ def test_a_name_cannot_forge_a_line_of_what_is_told(published: Published) -> Non
     assert "escaped" in told
 
 
+@pytest.mark.long
 def test_log_lines_cannot_be_forged(office: Office, capsys: pytest.CaptureFixture[str]) -> None:
     evil = "\u202egpj\r\n严重 2013-x.csv\x1b[2J\u2028伪造\x85\x07"
     for name in (f"{YEAR}/{evil}.csv", f"{YEAR}/staffing-{evil}.csv"):
@@ -261,6 +265,7 @@ def test_what_is_no_plain_file_is_not_opened(office: Office, tmp_path: Path) -> 
     }  # fmt: skip
 
 
+@pytest.mark.long
 def test_models_reach_no_file_no_network_and_no_way_back(office: Office, tmp_path: Path) -> None:
     outside, marts = tmp_path / "outside", office.settings.marts
     tried = f"""

@@ -46,6 +46,7 @@ def adjust(office: Office, town: str, item: str, score: str, on: str) -> None:
     office.receive(f"{YEAR}/adjustments.csv", text)
 
 
+@pytest.mark.long
 def test_the_state_follows_the_records_and_the_deadlines(office: Office) -> None:
     _, town = towns(office)[0]
     assert standing(office)["state"] == "scored"
@@ -78,6 +79,7 @@ def test_the_state_follows_the_records_and_the_deadlines(office: Office) -> None
         assert all(word in told for word in (*words, year["result"]))
 
 
+@pytest.mark.long
 def test_a_signed_result_comes_out_as_signed_or_nothing_is_published(office: Office) -> None:
     _, town = towns(office)[0]
     scores = open_marts(office.settings.marts).rows(
@@ -112,6 +114,7 @@ def test_a_signed_result_comes_out_as_signed_or_nothing_is_published(office: Off
     assert standing(office)["is_as_signed"]
 
 
+@pytest.mark.long
 def test_a_correction_on_review_changes_a_signed_result_and_says_so(office: Office) -> None:
     _, town = towns(office)[1]
     sign(office)
@@ -130,6 +133,7 @@ def test_a_correction_on_review_changes_a_signed_result_and_says_so(office: Offi
     assert raised, "nobody recorded why"
 
 
+@pytest.mark.long
 def test_a_correction_made_before_the_sign_off_is_part_of_what_was_signed(office: Office) -> None:
     _, town = towns(office)[0]
     adjust(office, town, "4.1", "1.25", "2014-02-20")
@@ -140,6 +144,7 @@ def test_a_correction_made_before_the_sign_off_is_part_of_what_was_signed(office
     assert office.run().code == Exit.GATE, "taken back, the signed result would change"
 
 
+@pytest.mark.long
 def test_every_record_that_cannot_hold_is_refused_in_one_pass(office: Office) -> None:
     by_one = ["签发", "", "", "2014-03-01", "甲", "", "0123456789abcdef", "", ""]
     of_nothing = ["签发", "", "", "2014-03-02", "乙", "", "", "", ""]
@@ -161,6 +166,7 @@ def test_every_record_that_cannot_hold_is_refused_in_one_pass(office: Office) ->
     ]
 
 
+@pytest.mark.long
 def test_signing_off_early_is_a_warning(office: Office) -> None:
     sign(office, on="2014-02-10")
     assert office.run().code == Exit.DONE

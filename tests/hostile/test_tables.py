@@ -177,6 +177,7 @@ def test_a_file_that_another_program_is_still_writing_is_never_taken_for_whole(o
     assert "unchanged" in {problem.rule for problem in refusal.value.problems}
 
 
+@pytest.mark.long
 def test_a_header_without_rows_is_nothing_reported(office: Office, clean: Office) -> None:
     office.receive("2013/staffing.csv", separated([HEADER]))
     told = office.run()

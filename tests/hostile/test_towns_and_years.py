@@ -95,6 +95,7 @@ def test_names_aliases_codes_and_renames_are_one_town_and_a_year_left_out_is_tol
     assert {each.rule for each in told.problems} == {"staffing.unique"}
 
 
+@pytest.mark.long
 def test_every_doubt_about_a_town_or_year_is_told_at_once_with_its_row(bureau: Office) -> None:
     bureau.receive("2015/staffing.csv", text([
         ["镇街", "专职人员", "服务对象"],

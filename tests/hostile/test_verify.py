@@ -209,6 +209,7 @@ def test_an_earlier_result_is_restored_as_a_publication_of_its_own(
     assert published(marts) == "one"
 
 
+@pytest.mark.long
 def test_a_run_does_not_take_what_was_rolled_back_or_saved_over_for_unchanged(office: Office) -> None:
     marts = office.settings.marts
     first = office.run()

@@ -154,6 +154,7 @@ def rewritten(content: bytes) -> openpyxl.Workbook:
     return openpyxl.load_workbook(io.BytesIO(content))
 
 
+@pytest.mark.long
 def test_what_is_odd_in_a_workbook_and_harmless_changes_no_result(office: Office, clean: Office) -> None:
     """Each delivery is received in another shape, and every result is that of the clean bureau."""
     changed = {}
