@@ -13,8 +13,10 @@ import pytest
 from conftest import ROOT
 from pipelines import increments
 from pipelines import run as flow
+from pipelines.contracts import load_contracts
 from pipelines.demo import write_demo
 from pipelines.errors import Exit, KaoheError
+from pipelines.ingest import ingest
 from pipelines.transform import Model, load_models
 
 BY_TOWN = [model for model in load_models().values() if model.by_town]
@@ -164,3 +166,22 @@ def test_a_warehouse_being_changed_is_not_taken_over(tmp_path: Path) -> None:
     assert increments.kept_files(warehouse, inputs, published) is None
     warehouse.write_bytes(b"no database")
     assert increments.kept_files(warehouse, inputs, published) is None
+
+
+def test_of_rows_without_a_town_no_town_is_noted(tmp_path: Path) -> None:
+    whole = load_contracts()
+    staffing = whole["staffing"]
+    fields = [field for field in staffing.fields if field.name != staffing.town_field]
+    nobodys = staffing.model_copy(update={"fields": fields, "foreign_keys": [], "primary_key": ["year"]})
+    (tmp_path / "2013").mkdir()
+    (tmp_path / "towns.csv").write_text("单位编号,代码,名称,类型\nA,1,甲镇,镇\n", encoding="utf-8")
+    (tmp_path / "2013/staffing.csv").write_text("专职人员,服务对象\n5,9000\n", encoding="utf-8")
+    contracts = {"towns": whole["towns"], "staffing": nobodys}
+    with duckdb.connect() as connection:
+        ingest(connection, tmp_path, contracts, lambda _: None)
+        (tmp_path / "2013/staffing.csv").write_text("专职人员,服务对象\n6,9000\n", encoding="utf-8")
+        kept = frozenset({"towns.csv"})
+        assert ingest(connection, tmp_path, contracts, lambda _: None, kept=kept) == {"staffing"}
+        assert connection.execute("SELECT full_time_staff FROM typed_staffing").fetchall() == [(6,)]
+        tables = {name for (name,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
+        assert not any(name.startswith("moved_") for name in tables)

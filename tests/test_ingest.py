@@ -426,6 +426,23 @@ def test_what_is_no_workbook_is_refused(raw: Path, content: bytes) -> None:
     assert (problem.file, problem.rule) == ("2013/publicity.xlsx", "readable")
 
 
+def test_what_the_database_cannot_read_is_read_with_care(raw: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables, "_SMALL", 0)
+    long = ",".join(["长" * 20_000] * 3)
+    write_csv(raw / "2013/staffing.csv", f"镇街,专职人员,服务对象,备注,又,再\n新丰镇,1,2,{long}\n建设街道,3,4,,,\n")
+    found = rows(read(raw), "SELECT source_row, full_time_staff FROM typed_staffing ORDER BY source_row")
+    assert found == [(2, 1), (3, 3)]
+
+
+def test_where_memory_ends_no_other_reader_is_tried(raw: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables, "_SMALL", 0)
+    wide = ",".join(["x" * 10_000] * 10)
+    write_csv(raw / "2013/staffing.csv", "镇街,专职人员,服务对象,备注\n" + f"新丰镇,1,2,{wide}\n" * 100)
+    connection = duckdb.connect(config={"memory_limit": "10MB", "threads": 1, "max_temp_directory_size": "0KB"})
+    with pytest.raises(duckdb.OutOfMemoryException):
+        ingest(connection, raw, delivered(raw), lambda _: None)
+
+
 # Parquet
 
 
@@ -445,6 +462,29 @@ def test_a_parquet_file_is_read_like_any_other(raw: Path) -> None:
     ]
     path.write_bytes(b"PAR1 but not really")
     assert [problem.rule for problem in refused(raw)] == ["readable"]
+
+
+def test_what_is_wrong_with_a_parquet_file_is_told(raw: Path) -> None:
+    wanting, nobody, named = (raw / f"2013/{name}.parquet" for name in ("staffing", "citizen_card", "publicity-[1]"))
+    duckdb.execute(f"COPY (SELECT '新丰镇' AS \"镇街\", 1 AS \"专职人员\") TO '{wanting}' (FORMAT parquet)")
+    duckdb.execute(f"COPY (SELECT 1 AS a, 2 AS b) TO '{nobody}' (FORMAT parquet)")
+    named.write_bytes(b"PAR1")
+    harmed = raw / "2013/pension_renewal.parquet"
+    figures = ("应续保人数", "实际续保人数", "年度目标任务", "完成数")
+    query = (
+        "SELECT '新丰镇' AS \"镇街\", "
+        + ", ".join(f'i AS "{each}"' for each in figures)
+        + " FROM range(100000) AS t(i)"
+    )
+    duckdb.execute(f"COPY ({query}) TO '{harmed}' (FORMAT parquet)")
+    content = harmed.read_bytes()
+    harmed.write_bytes(content[:200] + bytes(2000) + content[2200:])
+    assert sorted((problem.file, problem.rule) for problem in refused(raw)) == [
+        ("2013/citizen_card.parquet", "header"),
+        ("2013/pension_renewal.parquet", "readable"),
+        ("2013/publicity-[1].parquet", "readable"),
+        ("2013/staffing.parquet", "column_missing"),
+    ]
 
 
 # Headers

@@ -135,6 +135,13 @@ def test_numbers_are_exact_as_written(written: str, number: Fraction) -> None:
     assert rubric.exact(written) == number
 
 
+@pytest.mark.parametrize(
+    ("number", "written"), [(Fraction(3, 2), "1.5"), (Fraction(3), "3"), (Fraction(1, 3), "1/3"), (Fraction(0), "0")]
+)
+def test_numbers_are_written_as_a_person_writes_them(number: Fraction, written: str) -> None:
+    assert rubric.as_text(number) == written
+
+
 @pytest.mark.parametrize("written", ["", "1,5", "-1", "1e3", "1/0", "99%/2", "９９%", ".5", 0.5, None, "nan"])
 def test_what_is_no_number_is_refused(written: object) -> None:
     with pytest.raises(ValueError, match="no number"):
@@ -529,6 +536,10 @@ def example(given: str, expect: str, at: str, item: str, says: str) -> Case:
 
 A1, A2, A3, ED, IN = "area-1.yml", "area-2.yml", "area-3.yml", "edition.yml", "indicators.yml"
 
+TIERS = [f"{{at_least: {floor}%, points: {points}}}" for floor, points in ((90, 2), (70, 1.5), (50, 1), (0, 0))]
+SINKING = "\n                - ".join(TIERS)
+LEVEL = re.sub("points: [0-9.]+", "points: 2", SINKING)
+
 BROKEN = [
     # Files that cannot be read, and entries that are none
     Case("yaml", A1, "item: 1.4.1", "basis: judged", "basis: [judged", "points: 1", "1.4.1", "expected"),
@@ -589,6 +600,7 @@ BROKEN = [
     Case("tiers", A2, "item: 2.2.5", "50%, points: 1}", "50%, points: 1.75}", "at_least: 50%", "2.2.5", "gives more"),
     Case("tiers", A2, "item: 2.2.5", "90%, points: 2}", "90%, points: 1.9}", "points: 2\n              t", "2.2.5",
          "all the"),
+    Case("loss", A2, "item: 2.2.5", SINKING, LEVEL, "tiers:\n                - ", "2.2.5", "gives the same"),
     # A term can lose what it claims
     Case("loss", A1, "item: 1.4.3", "step: 1", "step: 4", "step: 4", "1.4.3", "never takes anything"),
     Case("loss", A1, "item: 1.4.3", "loss_per_step: 1", "loss_per_step: 0.5", "points: 2", "1.4.3",
@@ -703,6 +715,15 @@ def test_every_file_is_told_of_in_one_pass(tmp_path: Path) -> None:
     assert caught.value.code == Exit.REJECTED
     assert {problem.file for problem in caught.value.problems} == {f"2013/{name}" for name in (A1, A3, IN, ED)}
     assert sum(problem.file == f"2013/{A3}" for problem in caught.value.problems) == 4
+
+
+def test_broken_examples_do_not_hide_what_is_broken_elsewhere(tmp_path: Path) -> None:
+    folder = broken(tmp_path, Case("", A1, "item: 1.4.3", "points: 2", "points: 3", "", "", ""))
+    (folder / "examples.yml").write_text("examples: {}\n", encoding="utf-8")
+    assert [(problem.file, problem.rule) for problem in rubric.lint(folder)] == [
+        ("2013/examples.yml", "shape"),
+        ("2013/area-1.yml", "points"),
+    ]
 
 
 def test_a_missing_file_is_a_problem_and_no_crash(tmp_path: Path) -> None:

@@ -6,12 +6,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
+from files import workbook
 from office import YEAR, Office
 
 from pipelines.analysis.explanation import explain, in_words
 from pipelines.analysis.marts import open_marts
-from pipelines.errors import Exit
+from pipelines.contracts import load_contracts
+from pipelines.errors import Exit, KaoheError
+from pipelines.ingest import ingest
 from pipelines.report.site import write_site
 
 pytestmark = pytest.mark.group("7 re-submission")
@@ -130,3 +134,58 @@ def test_what_no_list_of_corrections_is_is_refused_and_an_empty_one_is_none(offi
         corrected.settings.corrections.write_text(text, encoding="utf-8")
         told = corrected.run()
         assert told.code == Exit.REJECTED and [problem.file for problem in told.problems] == ["corrections.yml"]
+
+
+def applied(office: Office, *entries: str) -> tuple[list[tuple[Any, ...]], list[tuple[str, str]]]:
+    """The cells that entries correct, and the line and English words of what is told of the others."""
+    declared = correcting(office, *entries).settings.corrections
+    with duckdb.connect() as connection:
+        try:
+            ingest(connection, office.raw, load_contracts(), lambda _: None, declared=declared)
+        except KaoheError as error:
+            return [], [(problem.cell, problem.message_en) for problem in error.problems]
+        return connection.execute(
+            "SELECT source_file, source_sheet, cell, header, received, corrected, town_id FROM applied_correction"
+        ).fetchall(), []
+
+
+def test_a_cell_of_a_workbook_is_named_as_excel_names_it(office: Office) -> None:
+    (first, name), *_ = towns(office)
+    sheet = [["冒领追回情况"], ["镇街", "冒领金额", "追回金额"], [name, 200, 110]]
+    workbooks = workbook({"一": sheet, "填表说明": [["说明", "如实填写"]]})
+    office.receive(f"{YEAR}/overpayment_recovery.xlsx", workbooks)
+    file = f"file: {YEAR}/overpayment_recovery.xlsx"
+    rest = f"expect: 110, replace: 200, {WHO}"
+    for cell in ("cell: C3", "cell: C3, sheet: 一", "cell: row 3, column: 追回金额"):
+        assert applied(office, f"{file}, {cell}, {rest}") == (
+            [(f"{YEAR}/overpayment_recovery.xlsx", "一", "C3", "追回金额", "110", "200", first)],
+            [],
+        ), cell
+    for cell in ("cell: D3", "cell: C9", "cell: C3, sheet: 二", "cell: 第三行", "cell: C2"):
+        found, told = applied(office, f"{file}, {cell}, {rest}")
+        assert not found and told, cell
+
+
+def test_a_cell_of_the_register_is_corrected_like_any_other(office: Office) -> None:
+    (_, name), *_ = towns(office)
+    entry = f"source: towns, match: {{名称: {name}}}, column: 启用年度, expect: '', replace: 2010, {WHO}"
+    ((file, _, cell, header, *texts, town_id),), told = applied(office, entry)
+    assert (file, cell, header, texts, town_id, told) == ("towns.csv", "line 3", "启用年度", [None, "2010"], None, [])
+
+
+def test_an_entry_names_one_cell_and_says_why_and_by_whom(office: Office) -> None:
+    row, rest = f"source: staffing, year: {YEAR}, match: {{镇街: 甲}}, column: 专职人员", "expect: 1, replace: 2"
+    found, told = applied(
+        office,
+        f"{row}, file: {YEAR}/staffing.csv, cell: line 2, {rest}, {WHO}",
+        f"{row}, {rest}, reason: ' ', who: 甲, on: 2014-02-03",
+        f"source: staffing, year: {YEAR}, match: {{没有的列: 甲}}, column: 专职人员, {rest}, {WHO}",
+        f"source: nothing, year: {YEAR}, match: {{镇街: 甲}}, column: 专职人员, {rest}, {WHO}",
+    )
+    assert not found
+    assert sorted(told) == [
+        ("line 2", "file and cell, or source, year, match and column"),
+        ("line 3", "reason and who"),
+        ("line 4", "no such column or cell: 没有的列"),
+        ("line 5", "no such file or source"),
+    ]

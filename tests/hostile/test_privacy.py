@@ -266,6 +266,14 @@ def test_the_key_is_made_once_for_its_owner_alone_and_kept_apart(office: Office,
     assert Office(replace(office.settings, key=open_to_all)).run().code == Exit.ENVIRONMENT
 
 
+def test_of_two_who_make_the_key_at_once_both_use_the_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "person.key"
+    first = read_key(path, [])
+    # Whoever comes second saw no key yet.
+    monkeypatch.setattr(Path, "exists", lambda _: False)
+    assert read_key(path, []) == first
+
+
 def test_no_key_is_asked_for_where_nothing_is_about_persons(office: Office, tmp_path: Path) -> None:
     office.file(f"{YEAR}/publicity.xlsx").touch()
     assert Office(replace(office.settings, key=tmp_path / "none" / "person.key")).run().code == Exit.DONE

@@ -10,6 +10,7 @@ import openpyxl
 import pytest
 from files import SHEET, container, repacked, replacing, saved, swollen, workbook
 from office import Office, Told
+from openpyxl.chart import BarChart
 from openpyxl.styles import Font
 
 from pipelines.errors import Exit
@@ -139,6 +140,37 @@ def test_what_is_no_sound_workbook_is_told_for_what_it_is(name: str, told: Told)
     assert zh in problem.message_zh, problem
     assert en in problem.message_en, problem
     assert remedy in problem.remedy_zh, problem
+
+
+#: What the reader itself finds, and not the limits of the process it runs in; cells out of reach besides.
+READ_HERE = ["twice", "laughs", "merged", "row", "long", "figure", "outside", "broken"]
+BEYOND = {
+    "a row beyond": (b'<row r="1048577"><c r="A1048577"><f>1</f></c></row>', "row 1048577"),
+    "a column beyond": (b'<row r="9"><c r="XFE9"><f>1</f></c></row>', "column 16385"),
+}
+
+
+@pytest.mark.parametrize("name", [*READ_HERE, *BEYOND])
+def test_the_reader_itself_takes_no_harm(name: str, tmp_path: Path) -> None:
+    if name in BEYOND:
+        cell, told = BEYOND[name]
+        content = repacked(PLAIN, {SHEET: replacing(b"</sheetData>", cell + b"</sheetData>")})
+    else:
+        content, _, told, _ = REFUSED[f"staffing-{name}.xlsx"]
+    (tmp_path / "harm.xlsx").write_bytes(content)
+    with pytest.raises(UnreadableError) as refused:
+        for sheet in reading.open_workbook(tmp_path / "harm.xlsx"):
+            list(sheet.rows)
+    assert told in refused.value.en
+
+
+def test_a_sheet_that_is_a_chart_holds_no_rows_and_a_picture_is_not_looked_into(tmp_path: Path) -> None:
+    book = openpyxl.load_workbook(io.BytesIO(workbook({"甲": STAFFING}, merged=["A1:A2"])))
+    book.create_chartsheet("图").add_chart(BarChart())
+    (tmp_path / "chart.xlsx").write_bytes(repacked(saved(book), added=[("xl/media/image1.png", b"<!DOCTYPE")]))
+    (sheet,) = reading.open_workbook(tmp_path / "chart.xlsx")
+    assert (sheet.name, list(sheet.rows)[1]) == ("甲", ["镇街", "5", "9000"])
+    assert [(area.top, area.bottom, area.text) for area in sheet.merged] == [(0, 1, "镇街")]
 
 
 def test_all_is_told_in_one_pass_and_what_follows_a_broken_file_is_read(
