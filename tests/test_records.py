@@ -136,17 +136,27 @@ def test_what_the_records_do_not_tell_is_said_and_never_zero(
     )
     row = made(connection, "record_renewal")[2014, "A"]
     assert (row["status"], row["agrees"]) == (status, None)
-    if status != "nobody_due":
+    if status == "nobody_due":
+        assert (row["insured_before"] - row["exited"], row["due"], row["renewed"]) == (0, 0, 0)
+        assert row["insured_before"] == len(exits)
+    else:
         assert (row["insured_before"], row["due"], row["renewed"]) == (None, None, None)
     transform.run_models(connection, transform.upstream("renewal_rate"))
-    used = "SELECT numerator, denominator, source, first_source.file FROM renewal_rate WHERE town_id = 'A'"
-    assert connection.execute(used).fetchall() == [(9, 10, "pension_renewal", "2014/pension_renewal.csv")]
+    used = "SELECT numerator, denominator, source, first_source.file, source_rows FROM renewal_rate WHERE town_id = 'A'"
+    assert connection.execute(used).fetchall() == [(9, 10, "pension_renewal", "2014/pension_renewal.csv", 1)]
 
 
 @pytest.mark.parametrize(
-    "withheld", [("contributions", 2013, "B"), ("pension_exits", 2014, "B"), ("bank_receipts", 2014, "A")]
+    "withheld",
+    [
+        ("contributions", 2013, "B"),
+        ("pension_exits", 2014, "B"),
+        ("bank_receipts", 2014, "A"),
+        ("contributions", 2015, "A"),
+        ("pension_exits", 2013, "A"),
+    ],
 )
-def test_what_is_held_of_another_town_or_source_does_not_bear_on_the_rate(withheld: tuple[str, int, str]) -> None:
+def test_what_is_held_of_another_town_year_or_source_does_not_bear_on_the_rate(withheld: tuple[str, int, str]) -> None:
     held = [dict(zip(("source", "year", "town_id"), withheld, strict=True))]
     connection = warehouse(BOTH_YEARS, contributions=paid(2013, "A", "p"), withheld=held)
     assert made(connection, "record_renewal")[2014, "A"]["status"] == "computed"
@@ -165,6 +175,39 @@ def test_the_records_go_before_what_is_reported_and_nothing_delivered_is_no_row(
     rows = made(warehouse(BOTH_YEARS, contributions=ledger, pension_renewal=[agreeing]), "record_renewal")
     assert rows[2014, "A"]["agrees"] is True
     assert made(warehouse(set(), pension_renewal=REPORTED), "record_renewal") == {}
+
+
+@pytest.mark.parametrize(
+    ("reported", "exits", "agrees"),
+    [((2, 1), [], True), ((2, 2), [], False), ((1, 1), [], False), ((1, 1), ["q"], True), ((2, 1), ["q"], False)],
+)
+def test_the_records_agree_with_a_town_in_both_figures_or_not_at_all(
+    reported: tuple[int, int], exits: list[str], agrees: bool
+) -> None:
+    ledger = paid(2013, "A", "p", "q") + paid(2014, "A", "p") + paid(2013, "B", "x") + paid(2014, "B", "x")
+    figures = dict(zip(("due", "renewed"), reported, strict=True))
+    others = [REPORTED[0] | {"town_id": "B", "due": 1, "renewed": 1}, REPORTED[0] | {"year": 2013}]
+    connection = warehouse(
+        BOTH_YEARS,
+        contributions=ledger,
+        pension_exits=gone(2014, "A", *exits),
+        pension_renewal=[others[0], REPORTED[0] | figures, others[1]],
+    )
+    rows = made(connection, "record_renewal")
+    assert (rows[2014, "A"]["agrees"], rows[2014, "B"]["agrees"]) == (agrees, True)
+    assert (rows[2014, "A"]["reported_due"], rows[2014, "A"]["reported_renewed"]) == reported
+    assert len(rows) == 4
+
+
+def test_the_first_sheet_of_a_town_is_named() -> None:
+    ledger = paid(2013, "A", "p") + [row | {"source_sheet": name} for name in "乙甲" for row in paid(2014, "A", "p")]
+    assert made(warehouse(BOTH_YEARS, contributions=ledger), "record_renewal")[2014, "A"]["source_sheet"] == "乙"
+
+
+def test_the_bank_of_another_year_is_not_set_against_the_ledger() -> None:
+    connection = warehouse(BOTH_YEARS | {("bank_receipts", 2013)}, contributions=paid(2014, "A", "p"))
+    rows = made(connection, "record_reconciliation")
+    assert rows[2014, "A"]["status"] == "bank_not_delivered"
 
 
 # ----------------------------------------------------------------------------------------------------------------------

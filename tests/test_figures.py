@@ -1,0 +1,128 @@
+"""What a figure and a score rest on: which rows, and what rows in quarantine hold back and what they do not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import duckdb
+import pytest
+
+from drawn_worlds import Recipe, add_rows, flawless_sheet
+from pipelines import rubric, transform
+from second_opinion import World
+from worlds import EDITION, laid_out
+
+Row = dict[str, Any]
+
+#: Indicator → its source and which rows of it count.
+COUNTS: dict[str, tuple[str, Callable[[Row], bool]]] = {
+    "training_sessions": ("activities", lambda row: row["kind"] == "培训"),
+    "meetings": ("activities", lambda row: row["kind"] == "会议"),
+    "articles": ("activities", lambda row: row["kind"] == "信息稿件"),
+    "analyses": ("activities", lambda row: row["kind"] == "分析材料"),
+    "ledger_on_time_rate": ("business_ledger", lambda _: True),
+    "online_filing_rate": (
+        "online_filing", lambda row: row["online_units"] is not None and row["insured_units"] is not None,
+    ),
+    "reconciliation_accuracy": (
+        "reconciliation",
+        lambda row: any(row[f"{what}_checked"] is not None and row[f"{what}_matched"] is not None
+                        for what in ("persons", "payments")),
+    ),
+    "persons_per_staff": ("staffing", lambda _: True),
+    "has_publicity": ("publicity", lambda _: True),
+    "information_accuracy": ("information_accuracy", lambda _: True),
+    "authentication_rate": ("benefit_authentication", lambda _: True),
+    "recovery_rate": ("overpayment_recovery", lambda _: True),
+}  # fmt: skip
+
+
+def _figures(world: World, *withheld: tuple[str, int, str, str | None]) -> duckdb.DuckDBPyConnection:
+    connection = laid_out(world)
+    for held in withheld:
+        connection.execute("INSERT INTO withheld VALUES (?, ?, ?, ?)", held)
+    edition = rubric.load_edition(EDITION)
+    rubric.load_into(connection, edition, [rubric.scenario(edition)])
+    transform.run_models(connection, transform.upstream("scored_item"))
+    return connection
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_figure_names_the_first_row_it_rests_on_and_how_many_there_are(seed: int) -> None:
+    world = Recipe(seed=seed, years=2, undelivered=(("publicity", 1),), patchy=0.5, town_years=80).world()
+    found = {
+        (year, town_id, indicator): (file, row, rows)
+        for year, town_id, indicator, file, row, rows in _figures(world)
+        .execute("SELECT year, town_id, indicator, source_file, source_row, source_rows FROM indicator_value")
+        .fetchall()
+    }
+    checked = 0
+    for year in world.years:
+        for town_id in world.towns_of(year):
+            for indicator, (source, counts) in COUNTS.items():
+                numbers = [
+                    number
+                    for number, row in enumerate(world.rows[source], start=2)
+                    if (row["year"], row["town_id"]) == (year, town_id) and counts(row)
+                ]
+                expected = (f"{year}/{source}.csv", min(numbers), len(numbers)) if numbers else (None, None, 0)
+                assert found[year, town_id, indicator] == expected, (year, town_id, indicator)
+                checked += len(numbers) > 1
+    assert checked > 100
+
+
+@pytest.fixture(scope="module")
+def flawless() -> World:
+    """Two towns and two years in which nothing is lost."""
+    world = World([("A", None, None), ("B", None, None)], [2013, 2014], {}, set())
+    for year in world.years:
+        for town_id in ("A", "B"):
+            add_rows(world.rows, flawless_sheet(year, town_id))
+    world.delivered.update((source, year) for source in world.rows for year in world.years)
+    return world
+
+
+@pytest.mark.parametrize(
+    ("withheld", "open_items"),
+    [
+        (("assessor_scores", 2013, "A", "4.1"), {"4.1"}),
+        (("adjustments", 2013, "A", "4.1"), {"4.1"}),
+        (("adjustments", 2013, "A", "3.3.1"), {"3.3.1"}),
+        (("information_accuracy", 2013, "A", None), {"3.3.1"}),
+        (("publicity", 2014, "B", None), {"1.4.4"}),
+        (("staffing", 2014, "B", None), {"3.1.3"}),
+        # A warning holds nothing back, nor does a row of a source that no figure is made of.
+        (("review_records", 2013, "A", None), set()),
+    ],
+)
+def test_what_is_held_back_leaves_its_own_items_open_and_no_others(
+    flawless: World, withheld: tuple[str, int, str, str | None], open_items: set[str]
+) -> None:
+    connection = _figures(flawless, withheld)
+    _, year, town_id, _ = withheld
+    query = "SELECT year, town_id, item FROM scored_item WHERE status = 'missing'"
+    assert set(connection.execute(query).fetchall()) == {(year, town_id, item) for item in open_items}
+    held = "SELECT year, town_id, source FROM indicator_value WHERE status = 'withheld'"
+    assert set(connection.execute(held).fetchall()) <= {(year, town_id, withheld[0])}
+
+
+@pytest.mark.parametrize("source", ["assessor_scores", "adjustments"])
+def test_decisions_held_back_without_their_item_leave_all_open_that_they_could_be_of(
+    flawless: World, source: str
+) -> None:
+    connection = _figures(flawless, (source, 2013, "A", None))
+    judged = {
+        item
+        for (item,) in connection.execute("SELECT item FROM rubric_term WHERE kind IN ('judged', 'bonus')").fetchall()
+    }
+    every = {item for (item,) in connection.execute("SELECT item FROM rubric_item").fetchall()}
+    query = "SELECT year, town_id, item FROM scored_item WHERE status = 'missing'"
+    wanted = judged if source == "assessor_scores" else every
+    assert set(connection.execute(query).fetchall()) == {(2013, "A", item) for item in wanted}
+    # A bonus without a cap of its own could have been anything; the rest is open from nothing to all it can give.
+    ranges = "SELECT item, kind, available, points, points_low, points_high FROM scored_item WHERE status = 'missing'"
+    for item, kind, available, points, low, high in connection.execute(ranges).fetchall():
+        expected = (None, None, None) if kind == "condition" else (None, 0, 100 if kind == "bonus" else available)
+        if source == "assessor_scores":
+            assert (points, low, high) == expected, item
