@@ -27,7 +27,7 @@ from pipelines.unattended import Attendance
 #: What the command line library raises for every call it cannot make sense of.
 _UsageError = typer.BadParameter.__mro__[1]
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 rubric_app = typer.Typer(no_args_is_help=True, help="考核细则 the rubric.")
 app.add_typer(rubric_app, name="rubric")
 
@@ -476,6 +476,22 @@ def _pairs(written: list[str], where: str) -> dict[str, str]:
     if not all(sign for _, sign, _ in pairs):
         raise typer.BadParameter("name=value", param_hint=where)
     return {name: value for name, _, value in pairs}
+
+
+def _tell_version(is_asked: bool) -> None:
+    if is_asked:
+        from importlib.metadata import version
+
+        typer.echo(f"kaohe {version('kaohe')}")
+        raise typer.Exit
+
+
+@app.callback(help=__doc__)
+def _kaohe(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="程序版本 which version this is.")
+    ] = False,
+) -> None: ...
 
 
 def main() -> None:

@@ -122,7 +122,8 @@ def summarise(outcome: Outcome, marts: Path, lang: Language) -> None:
         f"{say('severity_' + entry['severity'])} {entry['checks']}（{say('failed')} {entry['failed']}）"
         for entry in manifest["checks"]
     )
-    console.print(f"{say('checks')}  {checks}")
+    told = f"  → {marts}/quality_check.csv" if any(entry["failed"] for entry in manifest["checks"]) else ""
+    console.print(f"{say('checks')}  {checks}{told}")
     bands = open_marts(marts).rows("SELECT grade FROM grade_band ORDER BY position")
     grades = [*(band["grade"] for band in bands), ""]
     table = Table(title=say("grades"))

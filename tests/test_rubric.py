@@ -247,6 +247,26 @@ def test_each_scenario_is_resolved_by_its_own_options() -> None:
     assert barred == [("in_force", None), ("tiered", "优胜")]
 
 
+def test_each_scenario_has_tiers_of_its_own(tmp_path: Path) -> None:
+    copy = tmp_path / "2013"
+    shutil.copytree(EDITION, copy)
+    area = copy / "area-2.yml"
+    text = area.read_text(encoding="utf-8")
+    floor = "{interpretation: per_point, whole: 90%, started: 80%, pro_rata: 95%}"
+    area.write_text(text.replace("at_least: 90%", f"at_least: {floor}"), encoding="utf-8")
+    edition = rubric.load_edition(copy)
+    options = [{"online_filing": "tiers", "per_point": each} for each in ("whole", "started", "pro_rata")]
+    connection = empty_warehouse([(2013, "A")], {("online_filing", 2013)})
+    figures = {"year": 2013, "town_id": "A", "month": 1, "insured_units": 100, "online_units": 90}
+    insert(connection, "accepted_online_filing", [figures])
+    rubric.load_into(connection, edition, [rubric.scenario(edition, each["per_point"], each) for each in options])
+    transform.run_models(connection, transform.upstream("scored_item"))
+    query = "SELECT scenario, points FROM scored_item WHERE item = '2.2.5'"
+    assert dict(connection.execute(query).fetchall()) == {
+        "whole": Decimal(2), "started": Decimal(2), "pro_rata": Decimal("1.5"),
+    }  # fmt: skip
+
+
 def test_loading_again_replaces_what_was_there() -> None:
     connection = loaded(AS_WRITTEN)
     first = connection.execute("FROM rubric_term").fetchall()
