@@ -454,13 +454,13 @@ class TownSheet:
 # Worlds
 
 
-def flawless_sheet(year: int, town_id: str) -> Rows:
-    """Rows of a town that loses nothing: 100 points, no bonus, the condition met."""
+def flawless_sheet(year: int, town_id: str, lost: Decimal = Decimal(0)) -> Rows:
+    """Rows of a town that loses nothing but ``lost`` judged points: no bonus, the condition met."""
     sheet = TownSheet(Random(0), year, town_id)
     sheet.file_full_figures()
     sheet.file_full_ledger()
     sheet.file("pension_renewal", due=100, renewed=95, task=400, done=400)
-    sheet.judge_to(Decimal(0))
+    sheet.judge_to(lost)
     return sheet.rows
 
 

@@ -41,6 +41,9 @@ LARGE = settings(
 
 Scenarios = dict[str, dict[str, str]]
 
+#: Points beside a limit of grades, and beside where a total is rounded to one.
+NEAR = [Decimal(text) for text in ("-0.51", "-0.5", "-0.49", "-0.01", "0.01", "0.49", "0.5", "0.51")]
+
 ALL_READINGS: Scenarios = {
     "+".join(options): dict(zip(OPTIONS, options, strict=True)) for options in combinations(*OPTIONS.values())
 }
@@ -176,6 +179,25 @@ def test_both_agree_on_every_item_total_and_grade(half: int) -> None:
     met = _agrees(half, 10)
     assert met.pop("town-years") >= 5_000
     assert set(met) == {f"{question}={option}" for question, options in OPTIONS.items() for option in options}
+
+
+def test_both_agree_where_a_grade_begins_and_above_all_points() -> None:
+    """Totals at and beside every limit, and beside where one is rounded to it; with bonuses, or an item open."""
+    lost = [Decimal(limit) + apart for limit in (0, 5, 15, 25) for apart in (Decimal(0), *NEAR) if limit + apart >= 0]
+    world = World([], [2013], {}, {(source, 2013) for source in SOURCES})
+    for taken in lost:
+        for bonus in (None, "0.5", "40"):
+            for is_open in (False, True):
+                town_id = f"{taken}+{bonus}{'?' if is_open else ''}"
+                world.towns.append((town_id, None, None))
+                sheet = flawless_sheet(2013, town_id, taken)
+                if bonus:
+                    given = next(row for row in sheet["assessor_scores"] if row["item"] == "4.1")
+                    sheet["assessor_scores"].append(given | {"item": "1.4.B", "score": Decimal(bonus)})
+                if is_open:
+                    sheet["staffing"] = []
+                add_rows(world.rows, sheet)
+    assert_agreement(world, ONE_APART)
 
 
 @pytest.mark.long
