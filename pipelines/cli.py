@@ -18,8 +18,8 @@ import typer
 from pipelines import interruption
 from pipelines.errors import Exit, KaoheError
 from pipelines.labels import Language, both, label
-from pipelines.lineage import Lineage
 from pipelines.masking import lines, masked
+from pipelines.openlineage import Lineage
 from pipelines.settings import Settings, usual_rubric
 from pipelines.terminal import Progress, answer, print_problem, summarise, tell
 from pipelines.unattended import Attendance

@@ -16,8 +16,8 @@ from pathlib import Path
 from pipelines import interruption
 from pipelines.errors import Exit
 from pipelines.labels import Language, label
-from pipelines.lineage import Lineage
 from pipelines.masking import one_line
+from pipelines.openlineage import Lineage
 
 #: A log takes so many bytes, and so many earlier ones are kept.
 LOG_SIZE, LOGS_KEPT = 2_000_000, 5

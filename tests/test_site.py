@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import time
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -32,10 +31,7 @@ with_browser = pytest.mark.skipif(not CHROMIUM.exists(), reason=f"{CHROMIUM} is 
 @pytest.fixture(scope="module")
 def site(committed_run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
     settings, _ = committed_run
-    began = time.process_time()
-    index = write_site(settings.marts, tmp_path_factory.mktemp("site") / "site")
-    assert time.process_time() - began < 10
-    return index.parent
+    return write_site(settings.marts, tmp_path_factory.mktemp("site") / "site").parent
 
 
 @pytest.fixture(scope="module")
