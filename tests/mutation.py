@@ -51,7 +51,33 @@ SECONDS = 300
 TOGETHER = 2
 
 #: Model → how a break of it is shown → why no result can tell it.
-EQUAL: dict[str, dict[str, str]] = {}
+_NOT_THERE = "what there is nothing to divide by has its loss said before tiers and cliffs are asked"
+_STEPS = "no other kind of term looks at its steps"
+_ONE = "one text or fraction is what a list of one comes to; the list only costs more"
+EQUAL: dict[str, dict[str, str]] = {
+    "delivered_source": {"WHERE NOT year IS NULL → left out": "a year of a town equals no missing year"},
+    "judgement": {"whole.assessors > 1 → whole.assessors >= 1": _ONE},
+    "scored_term": {
+        "standing.kind = 'tiers' AND standing.d > 0 → standing.kind = 'tiers'": _NOT_THERE,
+        "standing.kind = 'tiers' AND standing.d > 0 → standing.kind = 'tiers' OR standing.d > 0": _NOT_THERE,
+        "d > 0 AND CASE WHEN direction = 'at_most' THEN n * cliff_d > … cliff_d < cliff_n * d END | d > 0 → d >= 0": (
+            _NOT_THERE
+        ),
+        "CASE WHEN kind <> 'shortfall' OR status <> 'scored' OR d = 0 … ' THEN short_d ELSE 1 END → without branch 1": (
+            _STEPS
+        ),
+        "loss_n < 0 → loss_n <= 0": "a loss of nothing is under every cap",
+    },
+    "scored_item": {
+        "BOOL_AND(CAST(term.kind IN ('judged', 'bonus') AS BOOLEAN)) → "
+        "BOOL_OR(CAST(term.kind IN ('judged', 'bonus') AS BOOLEAN))": "what is judged has one term, by law",
+        "ARRAY_AGG({'n': term.worst_n, 'd': term.worst_d}) FILTER(WHERE term.terms_of_item > 1) → "
+        "ARRAY_AGG({'n': term.worst_n, 'd': term.worst_d})": _ONE,
+    },
+    "scored_town": {
+        "COALESCE(condition.best_position, 1) → condition.best_position": "the greater of a number and nothing is it",
+    },
+}
 
 OTHER: dict[type[exp.Expression], tuple[type[exp.Expression], ...]] = {
     exp.LT: (exp.LTE, exp.GTE),

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -38,12 +41,14 @@ COUNTS: dict[str, tuple[str, Callable[[Row], bool]]] = {
 }  # fmt: skip
 
 
-def _figures(world: World, *withheld: tuple[str, int, str, str | None]) -> duckdb.DuckDBPyConnection:
+def _figures(
+    world: World, *withheld: tuple[str, int, str, str | None], edition: Path = EDITION
+) -> duckdb.DuckDBPyConnection:
     connection = laid_out(world)
     for held in withheld:
         connection.execute("INSERT INTO withheld VALUES (?, ?, ?, ?)", held)
-    edition = rubric.load_edition(EDITION)
-    rubric.load_into(connection, edition, [rubric.scenario(edition)])
+    loaded = rubric.load_edition(edition)
+    rubric.load_into(connection, loaded, [rubric.scenario(loaded)])
     transform.run_models(connection, transform.upstream("scored_item"))
     return connection
 
@@ -126,3 +131,14 @@ def test_decisions_held_back_without_their_item_leave_all_open_that_they_could_b
         expected = (None, None, None) if kind == "condition" else (None, 0, 100 if kind == "bonus" else available)
         if source == "assessor_scores":
             assert (points, low, high) == expected, item
+
+
+@pytest.mark.parametrize("cap", ["1.5", "2"])
+def test_a_bonus_held_back_can_be_no_more_than_its_cap(flawless: World, cap: str, tmp_path: Path) -> None:
+    shutil.copytree(EDITION, tmp_path / "2013")
+    area = tmp_path / "2013" / "area-1.yml"
+    text = area.read_text(encoding="utf-8")
+    area.write_text(text.replace("- kind: bonus", f"- {{kind: bonus, cap: {cap}}}", 1), encoding="utf-8")
+    connection = _figures(flawless, ("assessor_scores", 2013, "A", "1.4.B"), edition=tmp_path / "2013")
+    query = "SELECT year, town_id, points_low, points_high FROM scored_item WHERE item = '1.4.B' AND status = 'missing'"
+    assert connection.execute(query).fetchall() == [(2013, "A", 0, Decimal(cap))]
