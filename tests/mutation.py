@@ -56,6 +56,7 @@ _STEPS = "no other kind of term looks at its steps"
 _ONE = "one text or fraction is what a list of one comes to; the list only costs more"
 EQUAL: dict[str, dict[str, str]] = {
     "delivered_source": {"WHERE NOT year IS NULL → left out": "a year of a town equals no missing year"},
+    "adjustment": {"WHERE NOT score IS NULL → left out": "no decision without a score is accepted: its contract"},
     "judgement": {"whole.assessors > 1 → whole.assessors >= 1": _ONE},
     "scored_term": {
         "standing.kind = 'tiers' AND standing.d > 0 → standing.kind = 'tiers'": _NOT_THERE,

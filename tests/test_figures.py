@@ -38,6 +38,13 @@ COUNTS: dict[str, tuple[str, Callable[[Row], bool]]] = {
     "information_accuracy": ("information_accuracy", lambda _: True),
     "authentication_rate": ("benefit_authentication", lambda _: True),
     "recovery_rate": ("overpayment_recovery", lambda _: True),
+    "report_errors": ("statistical_reports", lambda row: row["errors"] is not None),
+    "report_on_time_rate": ("statistical_reports", lambda row: row["due_on"] is not None),
+    "pension_task_completion": ("pension_renewal", lambda _: True),
+    "expansion_task_completion": ("insurance_expansion", lambda _: True),
+    "community_management_rate": ("retiree_management", lambda _: True),
+    "card_holding_rate": ("citizen_card", lambda _: True),
+    "card_on_time_rate": ("citizen_card", lambda _: True),
 }  # fmt: skip
 
 
