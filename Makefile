@@ -17,7 +17,7 @@ $(INSTALLED): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-# Spark, the peers of the benchmarks and mutation testing: large, and nothing a bureau needs.
+# Spark and the peers of the benchmarks: large, and nothing a bureau needs.
 $(SCALE): requirements-scale.lock $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-scale.lock
 	@touch $@
@@ -45,9 +45,8 @@ test-spark: $(SCALE) ## Spark 集群测试 run the tests on a Spark cluster of t
 coverage: $(INSTALLED) ## 覆盖率，必须全部 which branches of rubric and reading no test reaches: none may be left
 	$(BIN)/pytest -n 2 --dist loadscope -m "not spark" --cov --cov-report=term-missing
 
-mutants: $(SCALE) ## 变异测试，数小时 break models, rubric and reading one place at a time: which breaks no test notices
+mutants: $(INSTALLED) ## 变异测试，数小时 break the models scores rest on, one place at a time: which breaks no test notices
 	$(BIN)/python tests/mutation.py
-	$(BIN)/mutmut run
 
 lint: $(INSTALLED) ## 规范与类型 what pre-commit and CI hold the code to
 	$(BIN)/ruff check .
@@ -82,7 +81,7 @@ lock: ## 更新锁定文件 resolve the dependencies anew (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 		--extra desk --extra develop pyproject.toml -o requirements.lock
 	$(PYTHON) -c 'import tomllib; extras = tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]; \
-		print(*extras["spark"], *extras["benchmark"], *extras["mutation"], sep="\n")' | \
+		print(*extras["spark"], *extras["benchmark"], sep="\n")' | \
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 		--constraint requirements.lock - -o requirements-scale.lock
 

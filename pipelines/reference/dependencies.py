@@ -14,7 +14,6 @@ _GROUPS = {
     "desk": "分析员的桌面 the analyst's desk",
     "spark": "Spark",
     "benchmark": "基准比较 benchmarks",
-    "mutation": "变异测试 mutation testing",
     "develop": "开发 to develop",
 }
 #: A licence in full is no name of one.
