@@ -5,8 +5,8 @@
     .venv/bin/python tests/mutation.py --every 10          one break in ten: a sample
 
 A break changes one place of a SELECT: a comparison, sign or constant, AND for OR; or a condition, branch, default or
-join is left out. Each is tried in a process of its own, with the broken model in place of the right one, until something
-is noticed. Breaks that change no result stand in ``EQUAL`` with the reason.
+join is left out. Each is tried in a process of its own, with the broken model in place of the right one, until it is
+noticed. Breaks that change no result stand in ``EQUAL`` with the reason.
 """
 
 from __future__ import annotations
