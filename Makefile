@@ -37,13 +37,13 @@ test: $(INSTALLED) ## 测试 run the tests
 	$(BIN)/pytest -n 2 --dist loadscope -m "not long and not spark"
 
 test-long: $(INSTALLED) ## 耗时测试 run the tests that take long
-	$(BIN)/pytest -n 2 --dist loadscope -m long
+	$(BIN)/pytest -n 2 -m long
 
 test-spark: $(SCALE) ## Spark 集群测试 run the tests on a Spark cluster of their own (Java 17)
 	$(BIN)/pytest -m spark
 
 coverage: $(INSTALLED) ## 覆盖率，必须全部 which branches of rubric and reading no test reaches: none may be left
-	$(BIN)/pytest -n 2 --dist loadscope -m "not spark" --cov --cov-report=term-missing
+	$(BIN)/pytest -n 2 -m "not spark" --cov --cov-report=term-missing
 
 mutants: $(INSTALLED) ## 变异测试，数小时 break the models scores rest on, one place at a time: which breaks no test notices
 	$(BIN)/python tests/mutation.py
