@@ -14,7 +14,7 @@ import pytest
 from drawn_worlds import Recipe, add_rows, flawless_sheet
 from pipelines import rubric, transform
 from second_opinion import World
-from worlds import EDITION, laid_out
+from worlds import EDITION, laid_out, loaded_edition
 
 Row = dict[str, Any]
 
@@ -54,7 +54,7 @@ def _figures(
     connection = laid_out(world)
     for held in withheld:
         connection.execute("INSERT INTO withheld VALUES (?, ?, ?, ?)", held)
-    loaded = rubric.load_edition(edition)
+    loaded = loaded_edition(edition)
     rubric.load_into(connection, loaded, [rubric.scenario(loaded)])
     transform.run_models(connection, transform.upstream("scored_item"))
     return connection

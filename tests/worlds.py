@@ -89,13 +89,14 @@ def insert(connection: duckdb.DuckDBPyConnection, table: str, rows: list[dict[st
 
 
 @cache
-def _edition() -> rubric.Edition:
-    return rubric.load_edition(EDITION)
+def loaded_edition(folder: Path = EDITION) -> rubric.Edition:
+    """The edition in ``folder``, read once."""
+    return rubric.load_edition(folder)
 
 
 def run_scores(connection: duckdb.DuckDBPyConnection, scenarios: Mapping[str, Mapping[str, str]]) -> ProductScores:
     """Score what ``connection`` holds under every scenario given: name → options."""
-    loaded = _edition()
+    loaded = loaded_edition()
     rubric.load_into(
         connection, loaded, [rubric.scenario(loaded, name, options) for name, options in scenarios.items()]
     )
