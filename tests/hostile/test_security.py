@@ -16,7 +16,7 @@ from typing import Any
 import duckdb
 import openpyxl
 import pytest
-from office import SECONDS, YEAR, Office, fingerprint
+from office import YEAR, Office, fingerprint
 
 from pipelines import cli, rubric, transform
 from pipelines import run as flow
@@ -351,5 +351,5 @@ def test_settings_are_plain_data_or_refused_at_once(kind: str, office: Office, t
     problems = rubric.lint(edition)
     assert {problem.file for problem in problems} >= {"2013/edition.yml", "2013/area-1.yml"}
     assert all(problem.message_zh and problem.remedy_zh for problem in problems)
-    assert time.process_time() - begun < SECONDS, "no bound of time"
+    assert time.process_time() - begun < 10
     assert not Path("escaped").exists()
