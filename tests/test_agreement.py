@@ -167,7 +167,7 @@ def _agrees(half: int, examples: int) -> dict[str, int]:
     return met
 
 
-@pytest.mark.parametrize("half", [0, 1])
+@pytest.mark.parametrize("half", [0, pytest.param(1, marks=pytest.mark.long)])
 def test_both_agree_on_a_drawn_city(half: int) -> None:
     assert _agrees(half, 2)["town-years"] >= 1_000
 

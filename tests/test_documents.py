@@ -65,6 +65,7 @@ def test_the_page_of_tests_names_every_one_of_them_and_no_other() -> None:
     assert {name for name in there if name.startswith("test_")} <= named
 
 
+@pytest.mark.long
 def test_the_documents_make_a_site_that_loads_nothing_from_elsewhere(tmp_path: Path) -> None:
     site = tmp_path / "site"
     build = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-c", ROOT / "docs", "-b", "html"]

@@ -159,6 +159,7 @@ def test_a_damaged_publication_is_made_again(committed_run: Run, tmp_path: Path)
     assert chain.is_intact(settings.marts)
 
 
+@pytest.mark.long
 def test_a_refused_delivery_leaves_the_published_set_as_it_was(committed_run: Run, tmp_path: Path) -> None:
     settings = _copy(committed_run, tmp_path)
     flow.run(settings, _quiet)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -70,21 +71,18 @@ _Model = TypeVar("_Model", bound=BaseModel)
 def read_file(path: Path, model: type[_Model], problems: list[Problem], written: dict[str, Any]) -> _Model | None:
     """One file checked against ``model``; what is wrong with it goes to ``problems`` with its line."""
     file = f"{path.parent.name}/{path.name}"
-    yaml = YAML(typ="rt")
-    yaml.Constructor = _TextOnly
-    yaml.Composer = PlainComposer
     lines: list[str] = []
     try:
         text = path.read_text(encoding="utf-8")
         lines = text.splitlines()
-        tree = yaml.load(text)
+        tree, repeated = _parsed(text)
     except (OSError, UnicodeDecodeError, YAMLError) as error:
         mark = getattr(error, "problem_mark", None)
         line = mark.line + 1 if mark else 1
         told = " ".join(str(getattr(error, "problem", None) or error).split())
         problems.append(problem_at(file, line, _item_above(lines, line), "yaml", "不是可读的 YAML", told))
         return None
-    for line, key in yaml.constructor.repeated:
+    for line, key in repeated:
         problems.append(
             problem_at(file, line, _item_above(lines, line), "unique", f"{key} 写了两次", f"{key} is written twice")
         )
@@ -96,6 +94,18 @@ def read_file(path: Path, model: type[_Model], problems: list[Problem], written:
             line, name = find_place(tree, each["loc"], {})
             problems.append(shape_problem(file, line, name, each["loc"], each))
     return None
+
+
+@lru_cache(maxsize=64)
+def _parsed(text: str) -> tuple[Any, tuple[tuple[int, str], ...]]:
+    """What a file says, with the places of it, and every key written twice with its line; nobody changes what is told.
+
+    To hold a draft to its laws and then plan it reads every file twice, and reading is most of either.
+    """
+    yaml = YAML(typ="rt")
+    yaml.Constructor = _TextOnly
+    yaml.Composer = PlainComposer
+    return yaml.load(text), tuple(yaml.constructor.repeated)
 
 
 def _item_above(lines: Sequence[str], line: int) -> str:
