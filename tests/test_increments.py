@@ -185,3 +185,18 @@ def test_of_rows_without_a_town_no_town_is_noted(tmp_path: Path) -> None:
         assert connection.execute("SELECT full_time_staff FROM typed_staffing").fetchall() == [(6,)]
         tables = {name for (name,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
         assert not any(name.startswith("moved_") for name in tables)
+
+
+def test_only_towns_whose_rows_differ_have_moved(tmp_path: Path) -> None:
+    whole = load_contracts()
+    contracts = {"towns": whole["towns"], "staffing": whole["staffing"]}
+    (tmp_path / "2013").mkdir()
+    register = ["单位编号,代码,名称,类型", "A,1,甲镇,镇", "B,2,乙镇,镇", "C,3,丙镇,镇", "D,4,丁镇,镇"]
+    _write(tmp_path / "towns.csv", register)
+    _write(tmp_path / "2013/staffing.csv", ["镇街,专职人员,服务对象", "甲镇,5,9000", "乙镇,5,9000", "丙镇,5,9000"])
+    with duckdb.connect() as connection:
+        ingest(connection, tmp_path, contracts, lambda _: None)
+        _write(tmp_path / "2013/staffing.csv", ["镇街,专职人员,服务对象", "甲镇,5,9000", "乙镇,6,9000", "丁镇,5,9000"])
+        ingest(connection, tmp_path, contracts, lambda _: None, kept=frozenset({"towns.csv"}))
+        moved = connection.execute("FROM moved_accepted_staffing ORDER BY ALL").fetchall()
+    assert moved == [(2013, "B"), (2013, "C"), (2013, "D")]

@@ -93,29 +93,33 @@ class Tables:
             self.sources = self._forget_others(kept)
 
     def _forget_others(self, kept: frozenset[str]) -> set[str]:
-        """Take out the rows of files that are not ``kept``; their sources. Whose rows they were is kept as moved."""
+        """Take out the rows of files that are not ``kept``; their sources. What these rows said is in forgotten_…."""
         self._connection.execute("CREATE OR REPLACE TEMP TABLE kept_file AS SELECT unnest(?) AS source_file", [[*kept]])
         gone = self._connection.execute(
             "SELECT DISTINCT source FROM delivery_file ANTI JOIN kept_file USING (source_file)"
         ).fetchall()
         for (source,) in gone:
-            self._note_moved(source)
+            self._connection.execute(f"CREATE TEMP TABLE forgotten_{source} AS {self._read_anew(source)}")
             for table in (f"raw_{source}", f"typed_{source}"):
                 self._connection.execute(f"DELETE FROM {table} WHERE source_file NOT IN (FROM kept_file)")
         for table in ("delivery_file", "delivery_sheet", "delivery_column"):
             self._connection.execute(f"DELETE FROM {table} WHERE source_file NOT IN (FROM kept_file)")
         return {source for (source,) in gone}
 
+    @staticmethod
+    def _read_anew(source: str) -> str:
+        return f"SELECT * FROM typed_{source} WHERE source_file NOT IN (FROM kept_file)"
+
     def _note_moved(self, source: str) -> None:
-        """Add the towns and years of rows of files not kept to moved_accepted_<source>, where rows have a town."""
+        """The towns and years with a row that is not as it was, in moved_accepted_<source>, where rows have a town."""
         if not self._contracts[source].town_field:
             return
-        moved = f"moved_accepted_{source}"
-        self._connection.execute(f"CREATE TEMP TABLE IF NOT EXISTS {moved} (year INTEGER, town_id VARCHAR)")
-        self._connection.execute(
-            f"INSERT INTO {moved} SELECT DISTINCT year, town_id FROM typed_{source} "
-            "WHERE source_file NOT IN (FROM kept_file)"
-        )
+        # Of a source of which no file is gone nothing was forgotten.
+        self._connection.execute(f"CREATE TEMP TABLE IF NOT EXISTS forgotten_{source} AS FROM typed_{source} LIMIT 0")
+        before, now = f"(FROM forgotten_{source})", f"({self._read_anew(source)})"
+        self._connection.execute(f"""
+            CREATE TEMP TABLE moved_accepted_{source} AS SELECT DISTINCT year, town_id
+            FROM (({before} EXCEPT ALL {now}) UNION ALL ({now} EXCEPT ALL {before}))""")
 
     def add_file(self, delivery: Delivery, encoding: str) -> None:
         """Record a file; ``encoding`` is '' for workbooks and Parquet."""

@@ -146,43 +146,44 @@ def _keep_failures(connection: duckdb.DuckDBPyConnection, contract: Contract, ch
     misleading = misleading_characters(written) if check.field and not is_personal else "NULL"
     cell = place_sql("failing.source_file", "failing.source_row", "coalesce(failing.position, header.position)")
     year, town = ("typed.year", "typed.town_id") if contract.town_field else ("NULL", "NULL")
-    return int(
-        connection.execute(
-            f"""
-            INSERT INTO check_failure
-            WITH failing AS (
-                SELECT NULL::VARCHAR AS source_file, NULL::VARCHAR AS source_sheet, NULL::BIGINT AS source_row,
-                    NULL::INTEGER AS position, NULL::INTEGER AS year, NULL::VARCHAR AS town_id,
-                    NULL::VARCHAR AS value, NULL::VARCHAR AS message_zh, NULL::VARCHAR AS message_en
-                WHERE FALSE
-                UNION ALL BY NAME ({check.query})
-            )
-            SELECT
-                $name, $source, $rule, $severity,
-                failing.source_file, failing.source_sheet, failing.source_row, nullif($field, ''), header.header,
-                {cell},
-                coalesce(failing.value, {written}),
-                coalesce(failing.year, {year}, file.year), coalesce(failing.town_id, {town}),
-                coalesce(failing.message_zh, $message_zh)
-                    || coalesce('；所填内容含有形似而不同的字符：' || {misleading}, ''),
-                coalesce(failing.message_en, $message_en)
-                    || coalesce('; it holds characters that are not what they look like: ' || {misleading}, ''),
-                $remedy_zh, $remedy_en
-            FROM failing
-            LEFT JOIN raw_{check.source} AS received USING (source_file, source_sheet, source_row)
-            LEFT JOIN typed_{check.source} AS typed USING (source_file, source_sheet, source_row)
-            LEFT JOIN delivery_file AS file USING (source_file)
-            LEFT JOIN delivery_column AS header
-                ON header.source_file = failing.source_file AND header.source_sheet = failing.source_sheet
-                AND header.field = $field
-            ORDER BY failing.source_file, failing.source_sheet, failing.source_row""",
-            {
-                "name": check.name, "source": check.source, "rule": check.rule, "severity": check.severity,
-                "field": check.field, "message_zh": check.message_zh, "message_en": check.message_en,
-                "remedy_zh": check.remedy_zh, "remedy_en": check.remedy_en,
-            },
-        ).fetchall()[0][0]
-    )  # fmt: skip
+    # Made first, so that the database knows how few rows it looks up among those received.
+    connection.execute(f"""
+        CREATE OR REPLACE TEMP TABLE failing AS
+        SELECT NULL::VARCHAR AS source_file, NULL::VARCHAR AS source_sheet, NULL::BIGINT AS source_row,
+            NULL::INTEGER AS position, NULL::INTEGER AS year, NULL::VARCHAR AS town_id,
+            NULL::VARCHAR AS value, NULL::VARCHAR AS message_zh, NULL::VARCHAR AS message_en
+        WHERE FALSE
+        UNION ALL BY NAME ({check.query})""")
+    found = connection.execute(
+        f"""
+        INSERT INTO check_failure
+        SELECT
+            $name, $source, $rule, $severity,
+            failing.source_file, failing.source_sheet, failing.source_row, nullif($field, ''), header.header,
+            {cell},
+            coalesce(failing.value, {written}),
+            coalesce(failing.year, {year}, file.year), coalesce(failing.town_id, {town}),
+            coalesce(failing.message_zh, $message_zh)
+                || coalesce('；所填内容含有形似而不同的字符：' || {misleading}, ''),
+            coalesce(failing.message_en, $message_en)
+                || coalesce('; it holds characters that are not what they look like: ' || {misleading}, ''),
+            $remedy_zh, $remedy_en
+        FROM failing
+        LEFT JOIN raw_{check.source} AS received USING (source_file, source_sheet, source_row)
+        LEFT JOIN typed_{check.source} AS typed USING (source_file, source_sheet, source_row)
+        LEFT JOIN delivery_file AS file USING (source_file)
+        LEFT JOIN delivery_column AS header
+            ON header.source_file = failing.source_file AND header.source_sheet = failing.source_sheet
+            AND header.field = $field
+        ORDER BY failing.source_file, failing.source_sheet, failing.source_row""",
+        {
+            "name": check.name, "source": check.source, "rule": check.rule, "severity": check.severity,
+            "field": check.field, "message_zh": check.message_zh, "message_en": check.message_en,
+            "remedy_zh": check.remedy_zh, "remedy_en": check.remedy_en,
+        },
+    ).fetchall()[0][0]  # fmt: skip
+    connection.execute("DROP TABLE failing")
+    return int(found)
 
 
 def _keep_checks(connection: duckdb.DuckDBPyConnection, checks: Sequence[Check], breaking: Mapping[str, int]) -> None:
