@@ -4,9 +4,9 @@ A model starts with a block comment holding YAML: ``grain``, ``key`` (marts) and
 its unit). ``persons`` lists the columns of a mart that count persons of person-level sources, ``made_of_persons`` those
 computed from them. What a column means everywhere stands once in ``models/columns.yml``; a model that stands in for
 another's figures names it in ``columns_of``. A model without a SELECT of its own is ``same_as`` another one,
-``reading`` other tables in place of those the other reads: the same rules on other figures, and columns that mean the
-same. ``by_town`` says that each row rests on rows of its own town and year alone, and on those without either, so that
-where only some towns changed, only their rows are made anew; a test holds every such model to it.
+``reading`` other tables or columns in place of those the other reads: the same rules on other figures, and columns that
+mean the same. ``by_town`` says that each row rests on rows of its own town and year alone, and on those without either,
+so that where only some towns changed, only their rows are made anew; a test holds every such model to it.
 """
 
 from __future__ import annotations
