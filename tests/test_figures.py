@@ -149,3 +149,18 @@ def test_a_bonus_held_back_can_be_no_more_than_its_cap(flawless: World, cap: str
     connection = _figures(flawless, ("assessor_scores", 2013, "A", "1.4.B"), edition=tmp_path / "2013")
     query = "SELECT year, town_id, points_low, points_high FROM scored_item WHERE item = '1.4.B' AND status = 'missing'"
     assert connection.execute(query).fetchall() == [(2013, "A", 0, Decimal(cap))]
+
+
+def test_a_kind_of_term_the_models_do_not_know_is_never_scored_as_another() -> None:
+    connection = _figures(Recipe(seed=1, years=1, undelivered=(), patchy=0, town_years=3).world())
+    term = connection.execute("SELECT any_value(term) FROM rubric_term WHERE kind = 'proportion'").fetchall()[0][0]
+    connection.execute("UPDATE indicator_value SET numerator = denominator / 2 WHERE denominator > 0")
+
+    def losses() -> set[tuple[bool]]:
+        transform.run_models(connection, [transform.load_models()["scored_term"]])
+        asked = "SELECT loss_n IS NULL FROM scored_term WHERE term = ? AND status = 'scored' AND NOT is_met"
+        return set(connection.execute(asked, [term]).fetchall())
+
+    assert losses() == {(False,)}
+    connection.execute("UPDATE rubric_term SET kind = 'another' WHERE kind = 'proportion'")
+    assert losses() == {(True,)}

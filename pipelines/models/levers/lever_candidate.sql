@@ -148,16 +148,16 @@ threshold AS (
                     + CASE WHEN direction = 'at_most' THEN 1 ELSE -1 END * (steps + 1) * step_n * target_d
             WHEN part_step = 'started'
                 THEN target_n * step_d + CASE WHEN direction = 'at_most' THEN 1 ELSE -1 END * steps * step_n * target_d
-            WHEN direction = 'at_most' THEN target_n * points_n * loss_d
-            ELSE target_n * (points_n * loss_d - loss_n * points_d)
+            WHEN kind = 'proportion' AND direction = 'at_most' THEN target_n * points_n * loss_d
+            WHEN kind = 'proportion' THEN target_n * (points_n * loss_d - loss_n * points_d)
         END AS figure_n,
         CASE
             WHEN kind = 'flag' THEN 1
             WHEN below_target = 'nothing' OR kind = 'condition' THEN target_d
             WHEN part_step = 'pro_rata' THEN target_d * step_d * loss_per_step_n * loss_d
             WHEN part_step IN ('whole', 'started') THEN target_d * step_d
-            WHEN direction = 'at_most' THEN target_d * (points_n * loss_d - loss_n * points_d)
-            ELSE target_d * points_n * loss_d
+            WHEN kind = 'proportion' AND direction = 'at_most' THEN target_d * (points_n * loss_d - loss_n * points_d)
+            WHEN kind = 'proportion' THEN target_d * points_n * loss_d
         END AS figure_d
     FROM wanted
     WHERE kind <> 'tiers'

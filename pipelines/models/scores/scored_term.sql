@@ -160,8 +160,8 @@ uncapped AS (
             WHEN kind = 'tiers' THEN points_n * tier_points_d - tier_points_n * points_d
             WHEN kind = 'flag' OR below_target = 'nothing' THEN points_n
             -- A proportion: what is achieved is (n/d) / target, or target / (n/d) where less is better.
-            WHEN direction = 'at_most' THEN points_n * (target_d * n - target_n * d)
-            ELSE points_n * (target_n * d - n * target_d)
+            WHEN kind = 'proportion' AND direction = 'at_most' THEN points_n * (target_d * n - target_n * d)
+            WHEN kind = 'proportion' THEN points_n * (target_n * d - n * target_d)
         END AS loss_n,
         CASE
             WHEN status = 'missing' THEN NULL
@@ -173,8 +173,8 @@ uncapped AS (
             WHEN kind = 'shortfall' THEN steps_d * loss_per_step_d
             WHEN kind = 'tiers' THEN points_d * tier_points_d
             WHEN kind = 'flag' OR below_target = 'nothing' THEN points_d
-            WHEN direction = 'at_most' THEN points_d * target_d * n
-            ELSE points_d * target_n * d
+            WHEN kind = 'proportion' AND direction = 'at_most' THEN points_d * target_d * n
+            WHEN kind = 'proportion' THEN points_d * target_n * d
         END AS loss_d
     FROM steps
 ),

@@ -225,9 +225,11 @@ def _loss(year: Year, at: Row, term: Row) -> str:
                 taken = f"IF({reached},{at['points']}-{RULES_SHEET}!$D${row},{taken})"
         case "flag":
             taken = at["points"]
-        case _:
+        case "proportion":
             part = f"{target}/({figure})" if term["direction"] == "at_most" else f"({figure})/{target}"
             taken = f'IF({at["below_target"]}="{word("nothing")}",{at["points"]},{at["points"]}*(1-{part}))'
+        case unknown:
+            raise ValueError(f"no formula says what a term of kind {unknown} takes")
     return (
         f'IF({missing},"",IF(OR({nothing},{at["met"]}="{word("yes")}"),0,IF({at["whole_d"]}=0,{at["worst"]},{taken})))'
     )
