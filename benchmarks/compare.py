@@ -71,10 +71,12 @@ def main() -> int:
     """Lay out the input, hold the ways to each other, measure them and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("name", choices=INPUTS)
+    parser.add_argument("--format", choices=("csv", "parquet"), help="of the deliveries; without it what is said above")
     parser.add_argument("--rounds", type=int, default=5, help="measured runs of each way, after one that is not")
     parser.add_argument("--without", nargs="*", default=[], choices=WORDS, help="ways to leave out")
     given = parser.parse_args()
     towns, file_format, ways = INPUTS[given.name]
+    file_format = given.format or file_format
     left_out = {*given.without, *(() if shutil.which("soffice") else ("workbook",))}
     ways = tuple(way for way in ways if way not in left_out)
     with tempfile.TemporaryDirectory(prefix="kaohe-benchmark-") as folder:
