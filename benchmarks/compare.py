@@ -73,6 +73,9 @@ def main() -> int:
     parser.add_argument("name", choices=INPUTS)
     parser.add_argument("--format", choices=("csv", "parquet"), help="of the deliveries; without it what is said above")
     parser.add_argument("--rounds", type=int, default=5, help="measured runs of each way, after one that is not")
+    parser.add_argument(
+        "--memory-limit", default="", help="what Kaohe's database may use, as 6GB; else it takes its own"
+    )
     parser.add_argument("--without", nargs="*", default=[], choices=WORDS, help="ways to leave out")
     given = parser.parse_args()
     towns, file_format, ways = INPUTS[given.name]
@@ -86,7 +89,8 @@ def main() -> int:
         demo = [*kaohe, "demo", "--towns", str(towns), "--format", file_format, "--raw", str(home / "raw")]
         subprocess.run(demo, check=True, capture_output=True, cwd=ROOT)
         _write_rules(home / "raw", home / "rules.json")
-        bench = _Bench(home, kaohe)
+        limit = ["--memory-limit", given.memory_limit] if given.memory_limit else []
+        bench = _Bench(home, kaohe, limit)
         for way in ways:
             bench.prepare(way)
         told = bench.hold_to_each_other(ways)
@@ -97,7 +101,8 @@ def main() -> int:
                 if way == "kaohe":
                     for again in bench.again:
                         spent[again].append(bench.run_again(again))
-    print(f"{given.name}: {towns} towns, {told}, {file_format}; {_machine()}\n")
+    limited = f", Kaohe within {given.memory_limit}" if given.memory_limit else ""
+    print(f"{given.name}: {towns} towns, {told}, {file_format}{limited}; {_machine()}\n")
     print(_table(spent, given.rounds))
     if left_out:
         print("\nnot measured:", ", ".join(WORDS[way] for way in sorted(left_out)))
@@ -109,9 +114,10 @@ class _Bench:
 
     again = ("unchanged", "one file")
 
-    def __init__(self, home: Path, kaohe: list[str]) -> None:
+    def __init__(self, home: Path, kaohe: list[str], limit: list[str]) -> None:
         self._home = home
         self._kaohe = kaohe
+        self._limit = limit
 
     def prepare(self, way: str) -> None:
         """What is there before work begins: an office has its workbook, with the deliveries pasted in."""
@@ -155,7 +161,8 @@ class _Bench:
     def _run_kaohe(self, raw: Path) -> list[str]:
         out = self._home / "kaohe"
         where = ("--raw", raw, "--marts", out / "marts", "--warehouse", out / "warehouse.duckdb")
-        return [*self._kaohe, "run", "--results-only", *map(str, where), "--rubric", str(EDITION.parent)]
+        rules = ("--rubric", str(EDITION.parent))
+        return [*self._kaohe, "run", "--results-only", *map(str, where), *rules, *self._limit]
 
     def _measured(self, way: str, command: list[str]) -> tuple[int, Spent]:
         with (self._home / f"{way}.log").open("wb") as log:
