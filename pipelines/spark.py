@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 #: Seconds without a single worker after which a run gives up.
 PATIENCE = 120
 
+#: Spark's setting for how many pieces files are read in, at the least.
+_PIECES = "spark.sql.leafNodeDefaultParallelism"
+
 #: DuckDB's 128-bit integers. What is too large for 38 digits is an error on both, never another number.
 _WHOLE = "DECIMAL(38, 0)"
 
@@ -276,6 +279,8 @@ class Spark:
 
         try:
             with self._watched():
+                # The pieces must be the same in every query, also when a worker has come or gone.
+                self._session.conf.set(_PIECES, str(self._session.sparkContext.defaultParallelism))
                 lines = self._session.read.text(_url(path)).select(
                     "value",
                     functions.split("value", f"[{delimiter}]").alias("cells"),
@@ -313,6 +318,7 @@ class Spark:
 
     def forget(self, view: str) -> None:
         """Take back what ``number_lines`` let queries see."""
+        self._session.conf.unset(_PIECES)
         self._session.catalog.dropTempView(view)
         self._there.discard(view)
 
@@ -400,6 +406,8 @@ class Spark:
         watcher = threading.Thread(target=watch, daemon=True)
         watcher.start()
         try:
+            # Of a cluster nothing is there yet when its master answers.
+            self._session.conf.set("spark.sql.shuffle.partitions", str(context.defaultParallelism))
             yield
         except (Py4JError, PySparkException) as error:
             reason = (
@@ -487,9 +495,6 @@ def connect(connection: duckdb.DuckDBPyConnection, warehouse: Path, master: str)
                 .config("spark.sql.session.timeZone", "UTC")
                 .getOrCreate()
             )
-            session.conf.set("spark.sql.shuffle.partitions", str(max(2, session.sparkContext.defaultParallelism)))
-            # Lines are numbered by the pieces of a file, which must not be others when a worker has come or gone.
-            session.conf.set("spark.sql.leafNodeDefaultParallelism", str(session.sparkContext.defaultParallelism))
             session.sql(_GCD)
         except (Py4JError, PySparkException, RuntimeError, OSError) as error:
             told = (

@@ -8,6 +8,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -26,7 +27,7 @@ from pipelines import run as flow
 from pipelines.analysis import rescoring
 from pipelines.demo import write_demo
 from pipelines.errors import Exit, KaoheError
-from pipelines.ingest import ingest, tables
+from pipelines.ingest import identity, ingest, tables
 from pipelines.publish import publication
 from pipelines.quality import expectations
 from pipelines.quality.checks import every_check
@@ -106,6 +107,12 @@ def test_what_cannot_be_said_is_an_error_unless_it_only_says_something_of_rows_t
     alike = "SELECT jaro_winkler_similarity(a, b) AS x FROM t"
     assert "JAROWINKLER" in spark.to_spark(alike)
     assert spark.to_spark(alike, is_counted=True) == "SELECT CAST(0 AS DOUBLE) AS x FROM t"
+
+
+def test_checks_are_at_hand_where_spark_is_loaded_and_no_file_is_run() -> None:
+    code = "import pyspark; from pipelines.quality import expectations; print(expectations.__name__)"
+    made = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert made.stdout.split() == ["pipelines.quality.expectations"]
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -385,6 +392,11 @@ def test_a_cluster_reads_and_types_large_files_as_the_database_does(
         # In many pieces, as very large ones are.
         there._session.conf.set("spark.sql.files.maxPartitionBytes", "48k")
         asked, told = read_both_ways(raw, ours, theirs, there)
+        # The workers' logs and what they keep meanwhile.
+        key = identity.key_path(None).read_bytes().strip().ljust(64, b"\0")
+        secrets = [b"9900011950010100", *(bytes(byte ^ pad for byte in key) for pad in (0x36, 0x5C))]
+        kept = [path.read_bytes() for path in cluster.home.rglob("*") if path.is_file()]
+        assert not [secret for secret in secrets for content in kept if secret in content]
     left = {"contributions-松原街道", "contributions-柳湾镇", "contributions-[ab]"}
     assert {name for step, name, is_done in asked if not is_done} == left
     assert {text.partition(".csv")[0] for text in told if "DuckDB" in text} == {f"2014/{name}" for name in left}
