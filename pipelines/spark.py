@@ -187,8 +187,22 @@ def _end_with_the_text(call: exp.RegexpLike | exp.RegexpReplace | exp.RegexpExtr
     if isinstance(pattern, exp.Literal):
         # Outside of brackets, and not escaped.
         parts = re.findall(r"\\.|\[(?:\\.|[^\]\\])*\]|.", pattern.name, re.DOTALL)
-        ended = "".join(r"\z" if part == "$" else part for part in parts)
+        ended = "".join(r"\z" if part == "$" else _in_ranges(part) for part in parts)
         pattern.replace(exp.Literal.string(f"(?d){ended}"))
+
+
+def _in_ranges(part: str) -> str:
+    """A class of single characters with ranges of those that follow one another: Java would try each in turn."""
+    characters = part[1:-1]
+    if not part.startswith("[") or set(characters) & set("^-&[]\\"):
+        return part
+    ranges: list[list[str]] = []
+    for character in sorted(set(characters)):
+        if ranges and ord(character) == ord(ranges[-1][1]) + 1:
+            ranges[-1][1] = character
+        else:
+            ranges.append([character, character])
+    return "[" + "".join(first if first == last else f"{first}-{last}" for first, last in ranges) + "]"
 
 
 def _leave_likeness_out(likeness: exp.JarowinklerSimilarity) -> None:

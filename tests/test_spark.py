@@ -86,6 +86,10 @@ QUOTIENT = (
             r"SELECT regexp_matches(a, '^[$].\$$') AS x, regexp_replace(a, ' ?%$', '') AS y FROM t",
             r"SELECT a RLIKE '(?d)^[$].\\$\\z' AS x, REGEXP_REPLACE(a, '(?d) ?%\\z', '') AS y FROM t",
         ),
+        (
+            "SELECT regexp_matches(a, '[ca b][^bac][0-9ab][a]') AS x FROM t",
+            "SELECT a RLIKE '(?d)[ a-c][^bac][0-9ab][a]' AS x FROM t",
+        ),
         ("SELECT CAST(a AS BIGINT) // 10 % 10 AS x FROM t", "SELECT CAST(a AS BIGINT) DIV 10 % 10 AS x FROM t"),
         (
             "WITH c AS NOT MATERIALIZED (SELECT strlen(a) AS l, getvariable('v') AS v FROM t) SELECT * FROM c",
