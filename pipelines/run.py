@@ -118,6 +118,7 @@ def load_and_check(
         key=settings.key,
         declared=settings.corrections,
         kept=taken_over.kept_files if taken_over else None,
+        reader=there if isinstance(there, ingest.Reader) else None,
     )
     # Everything received is in: what runs from here on needs no file but those it publishes or hands to Spark.
     exchange = settings.warehouse.with_name(f"{settings.warehouse.name}.spark").resolve()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import datetime
 import io
+from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,7 @@ B,100000002,建设街道,,街道,,
 C,100000103,七星镇,,镇,,2014
 C,100000003,七星街道,,街道,2015,
 """
+KINDS = ("raw", "typed")
 RENEWAL = "年度,镇街,应续保人数,实际续保人数,年度目标任务,完成数"
 
 
@@ -462,6 +464,67 @@ def test_a_parquet_file_is_read_like_any_other(raw: Path) -> None:
     ]
     path.write_bytes(b"PAR1 but not really")
     assert [problem.rule for problem in refused(raw)] == ["readable"]
+
+
+class OtherReader:
+    """Reads as the database would, on a connection of its own, and refuses what it is told to."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, refused: str) -> None:
+        self._connection = connection
+        self._refused = refused
+        self.filled: list[str] = []
+
+    def fill(self, table: str, select: str, parameters: Sequence[Any] = ()) -> bool:
+        if self._refused == table.partition("_")[0]:
+            return False
+        self.filled.append(table)
+        self._connection.execute(f"INSERT INTO {table} {select}", parameters)
+        return True
+
+    def number_lines(self, view: str, path: Path, delimiter: str, width: int, longest: int) -> bool:
+        if self._refused == "number":
+            return False
+        columns = ", ".join(f"'c{at}': 'VARCHAR'" for at in range(width))
+        known = f"columns = {{{columns}}}, auto_detect = FALSE, header = FALSE, max_line_size = {longest}"
+        self._connection.execute(
+            f"CREATE TEMP TABLE {view} AS FROM read_csv('{path}', delim = '{delimiter}', null_padding = TRUE, {known})"
+        )
+        if self._refused == "count":
+            self._connection.execute(f"DELETE FROM {view} WHERE rowid = 1")
+        return True
+
+    def forget(self, view: str) -> None:
+        self._connection.execute(f"DROP TABLE {view}")
+
+    def cursor(self) -> duckdb.DuckDBPyConnection:
+        return self._connection
+
+
+@pytest.mark.parametrize("refused", ["", "number", "count", "raw", "typed"])
+def test_what_is_very_large_is_read_elsewhere_or_else_by_the_database(
+    raw: Path, monkeypatch: pytest.MonkeyPatch, refused: str
+) -> None:
+    plain = f"{RENEWAL}\n2013,新丰镇,100,9０,10,9\n{RENEWAL}\n,合计,100,90,10,9\n"
+    write_csv(raw / "2013/pension_renewal.csv", plain)
+    write_csv(raw / "2013/pension_renewal-建设街道.csv", f"{RENEWAL}\n2013,建设街道,1,1,1,1,\n")
+    path = raw / "2013/citizen_card.parquet"
+    titles = ", ".join(f'1 AS "{field.title}"' for field in CONTRACTS["citizen_card"].fields if field.name != "town")
+    duckdb.execute(f"COPY (SELECT '七星镇' AS 镇街, {titles}) TO '{path}' (FORMAT parquet)")
+    monkeypatch.setattr(tables, "_SMALL", 0)
+    ours, theirs, contracts = read(raw), duckdb.connect(), delivered(raw)
+    monkeypatch.setattr(tables, "_LARGE", 0)
+    reader, told = OtherReader(theirs, refused), list[str]()
+    ingest(theirs, raw, contracts, told.append, reader=reader)
+    for table in ("delivery_sheet", "delivery_column", *(f"{kind}_{name}" for name in contracts for kind in KINDS)):
+        query = f"SELECT * FROM {table} ORDER BY ALL"
+        assert theirs.execute(query).fetchall() == ours.execute(query).fetchall()
+    refused_texts = ["2013/pension_renewal.csv", "towns.csv"] if refused in ("number", "count", "raw") else []
+    refused_files = ["2013/citizen_card.parquet"] if refused == "raw" else []
+    assert sorted(text.partition("：")[0] for text in told if "DuckDB" in text) == refused_files + refused_texts
+    texts, other = ({"pension_renewal", "towns"}, {"citizen_card"})
+    filled = {"": texts | other, "number": other, "count": other, "raw": set(), "typed": texts | other}[refused]
+    typed = set() if refused == "typed" else filled
+    assert set(reader.filled) == {f"raw_{name}" for name in filled} | {f"typed_{name}" for name in typed}
 
 
 def test_what_is_wrong_with_a_parquet_file_is_told(raw: Path) -> None:

@@ -27,7 +27,7 @@ from pipelines.ingest.problems import (
     unreadable,
 )
 from pipelines.ingest.sheets import Row, Sheet, UnreadableError, first_cell, open_text, spread
-from pipelines.ingest.tables import Tables
+from pipelines.ingest.tables import Reader, Tables
 from pipelines.ingest.text import refuse_mixture, refuse_nul, unfinished_line
 from pipelines.ingest.workbook_process import WorkbookProcess
 from pipelines.masking import masked
@@ -35,7 +35,7 @@ from pipelines.masking import masked
 if TYPE_CHECKING:
     import duckdb
 
-__all__ = ["ingest"]
+__all__ = ["Reader", "ingest"]
 
 #: Sheets that explain and hold no data.
 _EXPLAINING = re.compile(r"(填表|填报)?说明|目录|字典|readme|instructions")
@@ -51,6 +51,7 @@ def ingest(
     key: Path | None = None,
     declared: Path | None = None,
     kept: frozenset[str] | None = None,
+    reader: Reader | None = None,
 ) -> set[str]:
     """Read every delivery below ``raw`` into the warehouse; ``report`` hears the name of each.
 
@@ -58,7 +59,8 @@ def ingest(
     source is delivered.
 
     ``kept`` names the files whose rows the warehouse holds from the run before; without it everything is read. Returns
-    the sources of which files were read or are gone.
+    the sources of which files were read or are gone. ``reader`` may read and type what is very large, in place of the
+    database.
 
     Makes delivery_file, delivery_sheet, delivery_column, raw_<source>, typed_<source>, town_register,
     town_name_lookup and town_year. The corrections in the file ``declared`` are applied to the text before it is typed.
@@ -69,7 +71,7 @@ def ingest(
         problems.append(no_register())
     if any(contracts[delivery.source].is_person_level for delivery in deliveries):
         set_key(connection, read_key(key, [raw]))
-    tables = Tables(connection, contracts, kept)
+    tables = Tables(connection, contracts, kept, reader)
     with WorkbookProcess() as workbooks:
         for delivery in deliveries:
             if kept is not None and delivery.name in kept:
@@ -81,6 +83,8 @@ def ingest(
                 problems.append(unreadable(delivery, error))
             except FileNotFoundError:
                 problems.append(changed_while_read(delivery))
+            if delivery.name in tables.left_to_database:
+                report(f"{delivery.name}：由 DuckDB 读 read by DuckDB")
     problems += [changed_while_read(delivery) for delivery in deliveries if not delivery.is_as_found()]
     tables.write()
     problems += apply_corrections(connection, contracts, declared)

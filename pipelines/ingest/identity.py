@@ -177,14 +177,16 @@ def _seventeen(name: str) -> str:
 
 def _check(name: str) -> str:
     """The check digit that the seventeen places ask for."""
-    places = [f'"{name}_seventeen" // {10 ** (16 - at)} % 10 * {weight}' for at, weight in enumerate(_WEIGHTS)]
+    seventeen = f'CAST("{name}_seventeen" AS BIGINT)'
+    places = [f"{seventeen} // {10 ** (16 - at)} % 10 * {weight}" for at, weight in enumerate(_WEIGHTS)]
     return f"substr('{_CHECKS}', 1 + ({' + '.join(places)}) % 11, 1)"
 
 
 def _identity(name: str) -> str:
     """The hash of a number, ``***`` with why it was refused, or the text where it is no number at all."""
     written, seventeen, check = (f'"{name}{stage.__name__}"' for stage in (_written, _seventeen, _check))
-    year, month, day = (f"{seventeen} // {10**at} % {10**places}" for at, places in ((7, 4), (5, 2), (3, 2)))
+    whole_number = f"CAST({seventeen} AS BIGINT)"
+    year, month, day = (f"{whole_number} // {10**at} % {10**places}" for at, places in ((7, 4), (5, 2), (3, 2)))
     of_file = "TRY_CAST(left(source_file, 4) AS INTEGER)"
     is_born = (
         f"TRY(make_date({year}, {month}, {day})) IS NOT NULL AND {year} BETWEEN {of_file} - {_OLDEST} AND {of_file}"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from pipelines.contracts import Contract
 from pipelines.ingest.header import Header, find_header, plain
@@ -31,6 +32,10 @@ if TYPE_CHECKING:
 _BATCH = 50_000
 #: Up to so many bytes, planning a query for a file takes the database longer than Python takes to read it.
 _SMALL = 1 << 17
+#: From so many bytes on, several machines take less time for a Parquet file than moving it there and back.
+_LARGE = 1 << 26
+#: Types whose values every engine writes alike; floats and times are not among them.
+_WRITTEN_ALIKE = {"VARCHAR", "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "DECIMAL", "BOOLEAN", "DATE"}
 #: A longer line is left to the careful reader, which has a bound of its own on one cell.
 _LONGEST_LINE = 1 << 17
 #: All of what Python knows for white space, as a text may hold it.
@@ -64,6 +69,27 @@ _RECEIVED = {"source_file": "VARCHAR", "source_sheet": "VARCHAR", "source_row": 
              "is_header": "BOOLEAN", "first_cell": "VARCHAR", "beyond": "VARCHAR"}  # fmt: skip
 
 
+@runtime_checkable
+class Reader(Protocol):
+    """What may read and type what is very large in place of the database, by the same queries."""
+
+    def fill(self, table: str, select: str, parameters: Sequence[Any] = ()) -> bool:
+        """Insert into a table of the database what a SELECT yields; False, and nothing is, where it cannot."""
+
+    def number_lines(self, view: str, path: Path, delimiter: str, width: int, longest: int) -> bool:
+        """Let queries read a text file as ``view``: ``rowid`` from 0 and cells ``c0`` to ``c<width - 1>``, '' as NULL.
+
+        False where it cannot, or where it takes more than cutting at the delimiter: lines that are blank, hold quotes,
+        more than ``width`` cells or more than ``longest`` bytes.
+        """
+
+    def forget(self, view: str) -> None:
+        """Take back what ``number_lines`` let queries see."""
+
+    def cursor(self) -> Any:
+        """A cursor of the Python database API, that reads views too."""
+
+
 class Tables:
     """Collects rows of text by source and writes them to the warehouse in large pieces."""
 
@@ -72,9 +98,17 @@ class Tables:
         connection: duckdb.DuckDBPyConnection,
         contracts: Mapping[str, Contract],
         kept: frozenset[str] | None = None,
+        reader: Reader | None = None,
     ) -> None:
-        """Without ``kept`` all tables begin empty; else they keep what they hold of the files it names."""
+        """Without ``kept`` all tables begin empty; else they keep what they hold of the files it names.
+
+        ``reader`` reads and types what is very large; without it the database does.
+        """
         self._connection = connection
+        self._reader = reader
+        #: The sources of which it read a file, and the names of files that it could not read.
+        self._large: set[str] = set()
+        self.left_to_database: list[str] = []
         self._contracts = contracts
         self._kept = kept
         #: The sources whose rows are not as they were.
@@ -167,45 +201,86 @@ class Tables:
             lines = lines_if_plain(path)
             if lines is None:
                 return False
-            columns = ", ".join(f"'c{at}': 'VARCHAR'" for at in range(width))
-            try:
-                self._connection.execute(f"""
-                    CREATE OR REPLACE TEMP TABLE lines AS SELECT * FROM read_csv(
-                        {literal(path)}, columns = {{{columns}}}, auto_detect = FALSE, header = FALSE,
-                        delim = {literal(sheet.delimiter)}, quote = '"', escape = '"', null_padding = TRUE,
-                        max_line_size = {_LONGEST_LINE})""")
-            except duckdb.OperationalError:
-                # Memory or disk: no other reader would do better.
-                raise
-            except duckdb.Error:
-                return False
-        try:
-            counted = "SELECT count(*), min(rowid), max(rowid) FROM lines"
-            if self._connection.execute(counted).fetchall() != [(lines, 0, lines - 1)]:
-                return False
-            place = (
-                f"1 + rowid AS source_row, {header.row} AS header_row, {self._is_header(header)} AS is_header, "
-                f"{_first_cell(f'c{at}' for at in range(width))} AS first_cell, "
-                f"{_first_cell(f'c{at}' for at in range(header.width, width))} AS beyond"
-            )
-            texts = {at: f"c{at}" for at in header.columns.values()}
-            self._keep_table(delivery, "lines", place, header, texts, town, has_beyond=width > header.width)
-        finally:
-            self._connection.execute("DROP TABLE lines")
+            is_seen_by_all = path == delivery.path and width == header.width
+            if not (is_seen_by_all and self._read_text_there(delivery, sheet.delimiter, header, lines, town)):
+                columns = ", ".join(f"'c{at}': 'VARCHAR'" for at in range(width))
+                try:
+                    self._connection.execute(f"""
+                        CREATE OR REPLACE TEMP TABLE lines AS SELECT * FROM read_csv(
+                            {literal(path)}, columns = {{{columns}}}, auto_detect = FALSE, header = FALSE,
+                            delim = {literal(sheet.delimiter)}, quote = '"', escape = '"', null_padding = TRUE,
+                            max_line_size = {_LONGEST_LINE})""")
+                except duckdb.OperationalError:
+                    # Memory or disk: no other reader would do better.
+                    raise
+                except duckdb.Error:
+                    return False
+                try:
+                    if not self._keep_lines(self._connection, delivery, header, width, lines, town):
+                        return False
+                finally:
+                    self._connection.execute("DROP TABLE lines")
         self._add_columns(delivery, "", header)
         self._sheets.append((delivery.name, "", header.row, lines))
         return True
 
-    def _is_header(self, header: Header) -> str:
+    def _read_text_there(
+        self, delivery: Delivery, delimiter: str, header: Header, lines: int, town: str | None
+    ) -> bool:
+        """Have the reader record every row of a very large text file; False, and none is, where it cannot."""
+        reader = self._reader_of(delivery)
+        if not reader:
+            return False
+        is_read = False
+        if reader.number_lines("lines", delivery.path, delimiter, header.width, _LONGEST_LINE):
+            try:
+                is_read = self._keep_lines(reader.cursor(), delivery, header, header.width, lines, town, reader)
+            finally:
+                reader.forget("lines")
+        if not is_read:
+            self.left_to_database.append(delivery.name)
+        return is_read
+
+    def _keep_lines(
+        self,
+        asked: Any,
+        delivery: Delivery,
+        header: Header,
+        width: int,
+        lines: int,
+        town: str | None,
+        reader: Reader | None = None,
+    ) -> bool:
+        """Record the rows of the table ``lines``, which ``asked`` is asked of; False where not each line is a row."""
+        asked.execute("SELECT count(*), min(rowid), max(rowid) FROM lines")
+        if asked.fetchall() != [(lines, 0, lines - 1)]:
+            return False
+        place = (
+            f"1 + rowid AS source_row, {header.row} AS header_row, {self._is_header(header, asked)} AS is_header, "
+            f"{_first_cell(f'c{at}' for at in range(width))} AS first_cell, "
+            f"{_first_cell(f'c{at}' for at in range(header.width, width))} AS beyond"
+        )
+        texts = {at: f"c{at}" for at in header.columns.values()}
+        return self._keep_table(
+            delivery, "lines", place, header, texts, town, has_beyond=width > header.width, reader=reader
+        )
+
+    def _reader_of(self, delivery: Delivery) -> Reader | None:
+        """What reads a file in place of the database, where it is large enough."""
+        return self._reader if delivery.size >= _LARGE else None
+
+    @staticmethod
+    def _is_header(header: Header, asked: Any) -> str:
         """SQL condition: a row of the table ``lines`` is the header, which may stand in a file more than once."""
         heading = [(at, plain(text)) for at, text in header.written.items()]
         # A cell that begins with a digit is no header that does not, so few rows remain to be compared.
         tests = [f"(c{at} < '0' OR c{at} >= ':')" for at, text in heading if text and text[0] not in "0123456789"]
         cells = ", ".join(f"c{at}" for at, _ in heading)
         alike = f"SELECT rowid, {cells} FROM lines WHERE {' AND '.join(tests) or 'TRUE'}"
+        asked.execute(alike)
         rows = [
             str(row)
-            for row, *texts in self._connection.execute(alike).fetchall()
+            for row, *texts in asked.fetchall()
             if all(plain(cell or "") == text for cell, (_, text) in zip(texts, heading, strict=True))
         ]
         return f"rowid IN ({', '.join(rows)})"
@@ -242,7 +317,14 @@ class Tables:
             f"{_first_cell(texts.values())} AS first_cell"
         )
         try:
-            self._keep_table(delivery, table, place, header, texts, town, has_beyond=False)
+            described = self._connection.execute(f"DESCRIBE SELECT * FROM {table}").fetchall()
+            is_written_alike = {kind.partition("(")[0] for _, kind, *_ in described} <= _WRITTEN_ALIKE
+            reader = self._reader_of(delivery) if is_written_alike else None
+            keep = partial(self._keep_table, delivery, table, place, header, texts, town, has_beyond=False)
+            if not (reader and keep(reader=reader)):
+                if reader:
+                    self.left_to_database.append(delivery.name)
+                keep()
         except duckdb.Error as error:
             raise _broken_parquet(error) from error
         rows = self._connection.execute(f"SELECT count(*) FROM {table}").fetchall()
@@ -312,7 +394,7 @@ class Tables:
             beyond = list(_RECEIVED).index("beyond")
             has_beyond = any(row[beyond] for row in rows)
             with self._arriving(_received(contract), rows):
-                self._keep(contract, "SELECT * FROM arriving", [], has_beyond)
+                self._keep(contract, "SELECT * FROM arriving", [], has_beyond=has_beyond)
             rows.clear()
 
     def _add(self, table: str, columns: Mapping[str, str], rows: list[tuple[Any, ...]]) -> None:
@@ -349,9 +431,11 @@ class Tables:
         header: Header,
         texts: Mapping[int, str],
         town: str | None,
+        *,
         has_beyond: bool,
-    ) -> None:
-        """Record the rows of a ``table`` of the database. ``texts``: position → SQL for the text of the cell there."""
+        reader: Reader | None = None,
+    ) -> bool:
+        """Record the rows of a ``table``, see ``_keep``. ``texts``: position → SQL for the text of the cell there."""
         cells, given = [], []
         for name, text in self._elsewhere(delivery, town).items():
             if name in header.columns:
@@ -359,17 +443,27 @@ class Tables:
             else:
                 cells.append(f'CAST(? AS VARCHAR) AS "{name}"')
                 given.append(text)
-        self._keep(
+        return self._keep(
             self._contracts[delivery.source],
             f"SELECT CAST(? AS VARCHAR) AS source_file, '' AS source_sheet, {place}, {', '.join(cells)} FROM {table}",
             [delivery.name, *given],
-            has_beyond,
+            has_beyond=has_beyond,
+            reader=reader,
         )
 
-    def _keep(self, contract: Contract, received: str, parameters: list[str | None], has_beyond: bool) -> None:
+    def _keep(
+        self,
+        contract: Contract,
+        received: str,
+        parameters: list[str | None],
+        *,
+        has_beyond: bool,
+        reader: Reader | None = None,
+    ) -> bool:
         """Classify the rows that the query ``received`` gives and put them into raw_<source>, fit to be kept.
 
-        A row that is merely odd is data, for the gate to judge.
+        A row that is merely odd is data, for the gate to judge. False, and none is put there, where the ``reader`` is
+        to do it and cannot.
         """
         received = without_identity_numbers(contract, f"({received})", has_beyond=has_beyond)
         keys = [contract.field(name) for name in contract.primary_key]
@@ -397,17 +491,21 @@ class Tables:
                 WHEN regexp_matches({first}, '{_LIKELY_NOTE}') AND ({names_nothing}) THEN 'note'
                 ELSE 'data'
             END"""
-        self._connection.execute(
-            f"INSERT INTO raw_{contract.name} "
-            f"SELECT source_file, source_sheet, source_row, {kind} AS row_kind, {fields} FROM ({received})",
-            parameters,
-        )
+        table = f"raw_{contract.name}"
+        rows = f"SELECT source_file, source_sheet, source_row, {kind} AS row_kind, {fields} FROM ({received})"
+        if reader:
+            if not reader.fill(table, rows, parameters):
+                return False
+            self._large.add(contract.name)
+            return True
+        self._connection.execute(f"INSERT INTO {table} {rows}", parameters)
         if has_beyond:
             self._beyond += self._connection.execute(
                 f"SELECT source_file, source_row, beyond FROM ({received}) "
                 f"WHERE beyond IS NOT NULL AND {kind} IN ('data', 'total', 'subtotal')",
                 parameters,
             ).fetchall()
+        return True
 
     def _type(self, contract: Contract) -> None:
         """typed_<source>: data and total rows with every field parsed, and the town resolved.
@@ -435,19 +533,23 @@ class Tables:
                     INNER JOIN town_name_lookup AS lookup ON lookup.name = {town_key("spelt.spelling")}
                     GROUP BY spelt.spelling HAVING count(DISTINCT lookup.town_id) = 1
                 ) AS known ON known.spelling = told.{spelt}"""
-        typed, read = f"typed_{contract.name}", "row_kind IN ('data', 'total', 'subtotal')"
-        begin = f"CREATE OR REPLACE TABLE {typed} AS"
+        table, read = f"typed_{contract.name}", "row_kind IN ('data', 'total', 'subtotal')"
         if self._kept is not None:
-            begin, read = f"INSERT INTO {typed}", f"{read} AND source_file NOT IN (FROM kept_file)"
-        self._connection.execute(f"""
-            {begin}
+            read = f"{read} AND source_file NOT IN (FROM kept_file)"
+        rows = f"""
             WITH told AS NOT MATERIALIZED (
                 SELECT *, {parsed} FROM raw_{contract.name} WHERE {read}
             )
             SELECT
                 source_file, source_sheet, source_row, row_kind, {fields}{town},
                 CAST({unread} AS BIGINT) AS unread
-            FROM told{known}""")
+            FROM told{known}"""
+        if self._reader and contract.name in self._large:
+            self._connection.execute(f"CREATE OR REPLACE TABLE {table} AS SELECT * FROM ({rows}) LIMIT 0")
+            if self._reader.fill(table, rows):
+                return
+        begin = f"CREATE OR REPLACE TABLE {table} AS" if self._kept is None else f"INSERT INTO {table}"
+        self._connection.execute(f"{begin} {rows}")
 
     def _register(self) -> None:
         """The register of towns, every name it may be called by, and who was to be assessed in which year."""

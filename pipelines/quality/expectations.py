@@ -18,8 +18,9 @@ from pipelines import interruption
 from pipelines.errors import KaoheError
 
 # What importing Great Expectations would import as well, where it finds it, for no check here: a grammar that JSON
-# Schema compiles (a fourth of the time), and Spark, whose client ends the process where it takes it for a doctest.
-_PUT_OFF = [name for name in ("rfc3987_syntax", "pyspark") if name not in sys.modules]
+# Schema compiles (a fourth of the time), and Spark, whose client ends the process where it takes it for a doctest: the
+# client also in a run on Spark.
+_PUT_OFF = [name for name in ("rfc3987_syntax", "pyspark", "pyspark.sql.connect") if name not in sys.modules]
 sys.modules.update(dict.fromkeys(_PUT_OFF))  # type: ignore[arg-type]
 
 import great_expectations as gx  # noqa: E402
