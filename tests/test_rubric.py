@@ -541,6 +541,16 @@ interpretations:
       - {option: one, title: {zh: 一, en: one}}
       - {option: two, title: {zh: 二, en: two}}
 """
+PER_POINT_AGAIN = """\
+interpretations:
+  - interpretation: per_point
+    question: {zh: 备用, en: spare}
+    default: whole
+    options:
+      - {option: whole, title: {zh: 一, en: one}}
+      - {option: started, title: {zh: 二, en: two}}
+      - {option: pro_rata, title: {zh: 三, en: three}}
+"""
 ONE_EXAMPLE = """\
 examples:
   - title: {zh: 例, en: case}
@@ -570,6 +580,9 @@ BROKEN = [
     Case("shape", A1, "item: 1.4.1", "points: 1", "points: 1.005", "points: ", "1.4.1", "two decimals"),
     Case("shape", A1, "item: 1.4.1", "kind: judged", "kind: jugded", "kind: ", "1.4.1", "does not match any"),
     Case("shape", A1, "item: 1.4.3", "step: 1", "step: 0", "step: 0", "1.4.3", "above 0"),
+    Case("shape", ED, "", "points: 100\n", "", "", "2013", "points: Field required"),
+    Case("shape", "examples.yml", "", "examples: []", "examples: [{title: case, given: {}, expect: {total: 1}}]",
+         "title: case", "", "should be a valid dictionary"),
     Case("shape", A1, "item: 1.4.3", "part_step: whole", "part_step: hole", "part_step: ", "1.4.3",
          "'whole', 'started'"),
     Case("shape", A1, "item: 1.4.3", "loss_per_step", "los_per_step", "los_per_step: 1", "1.4.3", "Extra inputs"),
@@ -591,6 +604,8 @@ BROKEN = [
          "already"),
     Case("unique", ED, "default: none", "    default", "    default: half_up\n    default", "default: cap", "bonus_cap",
          "twice"),
+    Case("unique", ED, "", "interpretations:\n", PER_POINT_AGAIN, "interpretation: per_point", "per_point",
+         "interpretation per_point is there already", near="default: whole"),
     Case("unique", ED, "", "edition: 2013", "edition: 2014", "edition: 2014", "2014", "a folder called 2013"),
     # Points add up
     Case("points", A1, "item: 1.4.3", "points: 2", "points: 3", "points: 10", "1.4", "add up to 11",
@@ -721,6 +736,60 @@ def test_a_law_broken_is_told_with_file_line_and_item(tmp_path: Path, case: Case
     assert all(problem.message_zh and problem.remedy_zh and problem.remedy_en for problem in told)
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "zh", "value"),
+    [
+        ("        clause: 一(四)1\n", "", "clause：缺少此项", ""),
+        ("basis: judged", "bases: judged", "bases：没有这一项", "judged"),
+        ("basis: judged", "basis: said", "basis：不在可选值之内", "said"),
+        ("points: 1", "points: 1。5", "points：数值写法不对", "1。5"),
+        ("kind: judged", "kind: jugded", "：没有这种类型", ""),
+        ("kind: judged", "sort: judged", "：未写明类型", ""),
+        ("clause: 一(四)1", 'clause: ""', "clause：不得为空", ""),
+        ("clause: 一(四)1", "clause: [一]", "clause：不符合要求", ""),
+        ("terms:\n          - kind: judged", "terms: []", "terms：至少要有一项", ""),
+    ],
+)
+def test_what_is_wrong_with_the_shape_of_an_entry_is_told_in_chinese_too(
+    tmp_path: Path, old: str, new: str, zh: str, value: str
+) -> None:
+    told = rubric.lint(broken(tmp_path, Case("", A1, "item: 1.4.1", old, new, "", "", "")))
+    assert [problem.value for problem in told if problem.message_zh.endswith(zh)] == [value]
+
+
+@pytest.mark.parametrize(
+    ("file", "after", "name", "again"),
+    [
+        (A1, "points: 25", "section: 1.2", "section: 1.1"),
+        (A1, "section: 1.4", "item: 1.4.3", "item: 1.4.2"),
+        (A2, "#", "area: 2", "area: 1"),
+        (IN, "", "indicator: analyses", "indicator: articles"),
+        (ED, "", "grade: 合格", "grade: 优胜"),
+        (ED, "default: none", "option: half_up", "option: none"),
+    ],
+)
+def test_a_name_used_twice_is_told_on_its_own_line(
+    tmp_path: Path, file: str, after: str, name: str, again: str
+) -> None:
+    """Also where it is not what its entry begins with."""
+    folder = broken(tmp_path, Case("", file, after, name, "SPARE", "", "", ""))
+    text = (folder / file).read_text(encoding="utf-8")
+    entry = re.search(r"^( *(?:- )?(?:\{)?)SPARE(.*)$", text, re.MULTILINE)
+    assert entry
+    indent = entry[1].replace("-", " ").replace("{", " ")
+    if "{" in entry[1]:
+        moved = f"{entry[1]}{entry[2].removeprefix(', ')[:-1]},\n{indent}{again}}}"
+    else:
+        following = re.compile(r"\n *(.*(?:\n" + indent + r" .*)*)").match(text, entry.end())
+        assert following
+        moved = f"{entry[1]}{following[1]}\n{indent}{again}"
+        text = text[: entry.end()] + text[following.end() :]
+    (folder / file).write_text(text[: entry.start()] + moved + text[entry.end() :], encoding="utf-8")
+    line = text.count("\n", 0, entry.start()) + moved.count("\n") + 1
+    told = [problem for problem in rubric.lint(folder) if problem.rule == "unique"]
+    assert [(problem.file, problem.cell) for problem in told] == [(f"2013/{file}", f"line {line}")], told
+
+
 def test_every_file_is_told_of_in_one_pass(tmp_path: Path) -> None:
     folder = broken(tmp_path, Case("", A1, "item: 1.4.1", "points: 1", "points: one", "", "", ""))
     for name, old, new in (
@@ -750,6 +819,8 @@ def test_a_missing_file_is_a_problem_and_no_crash(tmp_path: Path) -> None:
     with pytest.raises(KaoheError) as caught:
         rubric.load_edition(tmp_path / "2013")
     assert [problem.file for problem in caught.value.problems] == ["2013/edition.yml", "2013/indicators.yml"]
+    assert {(problem.cell, problem.column) for problem in caught.value.problems} == {("line 1", "")}
+    assert all("No such file" in problem.message_en for problem in caught.value.problems)
     with pytest.raises(KaoheError):
         rubric.load_examples(tmp_path / "2013")
 
