@@ -88,6 +88,8 @@ OTHER_NAME = {
 }  # fmt: skip
 #: Steps on the way to a text or list that can be left out.
 STEPS = {"strip", "lstrip", "rstrip", "lower", "upper", "casefold", "normalize", "removeprefix", "removesuffix"}
+#: Names of encodings are taken for the same whatever stands behind them.
+CODECS = {"utf-8": "latin-1", "utf-8-sig": "utf-8", "gb18030": "utf-8", "utf-16": "utf-8"}
 #: What a text of SQL may say instead.
 OTHER_SQL = (
     (r"(?<!\d )\bAND\b(?! \{_LAST)", "OR"),
@@ -311,6 +313,8 @@ def _instead(node: ast.expr) -> Iterator[ast.expr]:
             yield ast.Constant(not value)
         case ast.Constant(value=int(value)):
             yield ast.Constant(value + 1)
+        case ast.Constant(value=str(value)) if value in CODECS:
+            yield ast.Constant(CODECS[value])
         case ast.Constant(value=str(value)) if not SQL.search(value):
             yield ast.Constant(f"{value}~")
         case ast.Constant(value=bytes(value)):

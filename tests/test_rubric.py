@@ -222,6 +222,30 @@ def test_tables_have_the_columns_and_types_the_models_rely_on() -> None:
     )
 
 
+def test_everything_is_numbered_from_one_in_the_order_of_the_document() -> None:
+    connection = loaded(AS_WRITTEN)
+    sections = [section.section for area in AS_WRITTEN.areas for section in area.sections]
+    for name, in_order in (
+        ("area", [area.area for area in AS_WRITTEN.areas]),
+        ("section", sections),
+        ("item", [item.item for item in AS_WRITTEN.items]),
+    ):
+        numbered = connection.execute(f"SELECT position, {name} FROM rubric_{name} ORDER BY position").fetchall()
+        assert numbered == list(enumerate(in_order, start=1))
+    options = "SELECT position, option FROM rubric_interpretation WHERE interpretation = 'grade_gap' ORDER BY position"
+    assert connection.execute(options).fetchall() == [(1, "none"), (2, "half_up")]
+    bands = connection.execute("SELECT position, grade FROM rubric_band ORDER BY position").fetchall()
+    assert bands == [(1, "优胜"), (2, "合格"), (3, "基本合格"), (4, "不合格")]
+
+
+def test_the_readings_of_each_scenario_are_laid_down() -> None:
+    strict = rubric.scenario(AS_WRITTEN, "strict", {"per_point": "started"})
+    connection = loaded(AS_WRITTEN, rubric.scenario(AS_WRITTEN), strict)
+    chosen = connection.execute("SELECT scenario, interpretation, option FROM rubric_setting").fetchall()
+    for scenario in (rubric.scenario(AS_WRITTEN), strict):
+        assert {name: option for which, name, option in chosen if which == scenario.name} == scenario.options
+
+
 def test_terms_are_loaded_as_exact_ratios() -> None:
     rows = loaded(AS_WRITTEN).execute(
         "SELECT term, kind, points, target_n, target_d, step_n, step_d, loss_per_step_n, loss_per_step_d, part_step, "
@@ -823,6 +847,13 @@ def test_a_missing_file_is_a_problem_and_no_crash(tmp_path: Path) -> None:
     assert all("No such file" in problem.message_en for problem in caught.value.problems)
     with pytest.raises(KaoheError):
         rubric.load_examples(tmp_path / "2013")
+
+
+def test_what_a_total_cannot_be_is_told_in_a_fixed_order(tmp_path: Path) -> None:
+    three = "bonus_cap: {interpretation: per_point, whole: shut, started: open, pro_rata: ajar}"
+    told = rubric.lint(broken(tmp_path, Case("", ED, "", "bonus_cap: {interpretation: bonus_cap}", three, "", "", "")))
+    said = [problem.message_en.partition(";")[0] for problem in told if problem.rule == "totals"]
+    assert said == [f"bonus_cap cannot be {each}" for each in ("ajar", "open", "shut")]
 
 
 def test_whole_bands_do_where_totals_are_rounded_first(tmp_path: Path) -> None:
