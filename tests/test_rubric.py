@@ -246,6 +246,17 @@ def test_the_readings_of_each_scenario_are_laid_down() -> None:
         assert {name: option for which, name, option in chosen if which == scenario.name} == scenario.options
 
 
+def test_an_item_is_laid_down_under_every_choice_among_the_readings_it_follows() -> None:
+    laid_down = "SELECT DISTINCT scenario FROM rubric_reading_term WHERE item = ?"
+    connection = loaded(AS_WRITTEN)
+    assert {name for (name,) in connection.execute(laid_down, ["3.3.2"]).fetchall()} == {
+        f"per_point={part}; recovery_none={none}"
+        for part in ("whole", "started", "pro_rata")
+        for none in ("not_applicable", "full")
+    }
+    assert connection.execute(laid_down, ["1.4.1"]).fetchall() == [("",)]
+
+
 def test_terms_are_loaded_as_exact_ratios() -> None:
     rows = loaded(AS_WRITTEN).execute(
         "SELECT term, kind, points, target_n, target_d, step_n, step_d, loss_per_step_n, loss_per_step_d, part_step, "
@@ -258,6 +269,16 @@ def test_terms_are_loaded_as_exact_ratios() -> None:
         ("3.3.2.1", "shortfall", Decimal("2.00"), 1, 1, *step, 50, 1, "missing", "per_point=whole"),
         ("3.3.2.2", "shortfall", Decimal("2.00"), 9, 10, *step, 45, 1, "not_applicable", readings),
     ]
+
+
+def test_each_term_governs_its_cap_or_points_or_else_all_of_its_item() -> None:
+    found = loaded(rubric.load_edition(SISTER_CITY)).execute(
+        "SELECT term, points FROM rubric_term WHERE item IN ('1.1', '1.2', '1.3', '1.4.B', '2.2', '3.1') ORDER BY term"
+    )
+    assert dict(found.fetchall()) == {
+        "1.1.1": 6, "1.2.1": 6, "1.3.1": 2, "1.3.2": 6, "1.4.B.1": Decimal("0.5"), "2.2.1": 8, "2.2.2": 4, "3.1.1": 4,
+        "3.1.2": 3,
+    }  # fmt: skip
 
 
 def test_each_scenario_is_resolved_by_its_own_options() -> None:
