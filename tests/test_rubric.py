@@ -281,6 +281,38 @@ def test_each_term_governs_its_cap_or_points_or_else_all_of_its_item() -> None:
     }  # fmt: skip
 
 
+SENTENCES = {
+    "1.1.1": "assessors decide",
+    "1.2.1": "training sessions by tier: 6 from 4, 3 from 2, 0 from 0",
+    "1.3.1": "no publicity window or briefing takes 2",
+    "1.3.2": "6 for articles ≥ 6, nothing below",
+    "1.4.B.1": "bonus, at most 0.5",
+    "2.1.1": ("renewal rate by tier: 15 from 95%, 12 from 90%, 8 from 85%, 0 from 0%; nothing to divide by: reached"),
+    "2.2.1": (
+        "benefit authentication rate ≥ 99%, each 0.5% short takes 1 (in proportion), at most 8, all of it beyond 96%; "
+        "nothing to divide by: missing"
+    ),
+    "2.V.1": "renewal rate ≥ 80% is required; nothing to divide by: not applicable",
+    "3.1.1": "errors in statistical reports ≤ 0, each 1 short takes 0.5 (whole steps only), at most 4, all of it beyond 6",
+    "3.1.2": (
+        "statistical reports on time ≥ 100%, each 5% short takes 1 (each step begun), at most 3; "
+        "nothing to divide by: missing"
+    ),
+    "3.3.1": "5 for persons served per staff ≤ 3000, in proportion below; nothing to divide by: the worst",
+}
+
+
+def test_a_rule_is_told_as_a_sentence() -> None:
+    edition = rubric.load_edition(SISTER_CITY)
+    strict = rubric.scenario(edition, options={"articles_short": "nothing"})
+    told = loaded(edition, strict).execute("SELECT term, rule_en, rule_zh FROM rubric_term").fetchall()
+    assert {term: en for term, en, _ in told if term in SENTENCES} == SENTENCES
+    assert {term: zh for term, _, zh in told if term in {"2.2.1", "3.V.1"}} == {
+        "2.2.1": "资格认证率 ≥ 99%，每差 0.5% 扣 1 分（按比例），最多扣 8 分，差过 96% 即全扣；分母为 0 为暂缺",
+        "3.V.1": "须统计报表差错数 ≤ 8",
+    }
+
+
 def test_each_scenario_is_resolved_by_its_own_options() -> None:
     tiered = rubric.scenario(AS_WRITTEN, "tiered", {"online_filing": "tiers", "headline": "no_excellence"})
     connection = loaded(AS_WRITTEN, rubric.scenario(AS_WRITTEN), tiered)
