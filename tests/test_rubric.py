@@ -293,7 +293,9 @@ SENTENCES = {
         "nothing to divide by: missing"
     ),
     "2.V.1": "renewal rate ≥ 80% is required; nothing to divide by: not applicable",
-    "3.1.1": "errors in statistical reports ≤ 0, each 1 short takes 0.5 (whole steps only), at most 4, all of it beyond 6",
+    "3.1.1": (
+        "errors in statistical reports ≤ 0, each 1 short takes 0.5 (whole steps only), at most 4, all of it beyond 6"
+    ),
     "3.1.2": (
         "statistical reports on time ≥ 100%, each 5% short takes 1 (each step begun), at most 3; "
         "nothing to divide by: missing"
