@@ -464,6 +464,16 @@ def test_a_parquet_file_is_read_like_any_other(raw: Path) -> None:
     assert [problem.rule for problem in refused(raw)] == ["readable"]
 
 
+def test_a_parquet_file_without_a_column_of_towns_is_of_the_town_it_is_named_after(raw: Path) -> None:
+    path = raw / "2013/pension_renewal-新丰镇.parquet"
+    duckdb.execute(f"COPY (SELECT 1200 AS due, 1150 AS renewed, 7 AS task, 6 AS done) TO '{path}' (FORMAT parquet)")
+    connection = read(raw)
+    assert rows(connection, "SELECT town, town_id, due FROM typed_pension_renewal") == [("新丰镇", "A", 1200)]
+    assert rows(connection, "SELECT header_row, rows_read FROM delivery_sheet WHERE source_file LIKE '2013%'") == [
+        (0, 1)
+    ]
+
+
 def test_what_is_wrong_with_a_parquet_file_is_told(raw: Path) -> None:
     wanting, nobody, named = (raw / f"2013/{name}.parquet" for name in ("staffing", "citizen_card", "publicity-[1]"))
     duckdb.execute(f"COPY (SELECT '新丰镇' AS \"镇街\", 1 AS \"专职人员\") TO '{wanting}' (FORMAT parquet)")
