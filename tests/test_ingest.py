@@ -579,6 +579,165 @@ def test_a_row_that_only_looks_like_a_note_is_data(raw: Path) -> None:
     ]  # fmt: skip
 
 
+# Corrections
+
+WHO = "reason: 抄写颠倒, who: 甲, on: 2014-02-03"
+RENEWED = f"{RENEWAL}\n2013,新丰镇,120,100,10,9\n2013,建设街道,80,70,5,5\n2013,七星镇,80,70,5,5\n合计,,280,240,20,19\n"
+
+
+def correcting(raw: Path, declared: str) -> tuple[duckdb.DuckDBPyConnection, list[Problem]]:
+    """What ingest makes of ``raw`` with the corrections declared, and the problems of those that do not fit."""
+    path = raw.parent / "corrections.yml"
+    path.write_text(declared, encoding="utf-8")
+    connection = duckdb.connect()
+    try:
+        ingest(connection, raw, delivered(raw), lambda _: None, declared=path)
+    except KaoheError as refusal:
+        return connection, list(refusal.problems)
+    return connection, []
+
+
+def test_a_correction_is_read_in_place_of_what_was_received_and_both_are_kept(raw: Path) -> None:
+    write_csv(raw / "2013/pension_renewal.csv", RENEWED)
+    connection, problems = correcting(
+        raw,
+        f"- {{file: 2013/pension_renewal.csv, cell: line 2, column: 应续保人数, expect: 120, replace: 102, {WHO}}}\n"
+        "- {source: pension_renewal, year: 2013, match: {镇街: 建设街道办事处, due: 80}, column: 完成数, expect: 5, "
+        f"replace: '', {WHO}}}\n",
+    )
+    assert problems == []
+    assert rows(connection, "SELECT town_id, due, done FROM typed_pension_renewal WHERE row_kind = 'data'") == [
+        ("A", 102, 9), ("B", 80, None), ("C", 80, 5),
+    ]  # fmt: skip
+    kept = (
+        "SELECT entry, source_row, field, header, cell, received, corrected, names_row, year, town_id, item "
+        "FROM applied_correction ORDER BY entry"
+    )
+    assert rows(connection, kept) == [
+        (1, 2, "due", "应续保人数", "line 2", "120", "102", False, 2013, "A", None),
+        (2, 3, "done", "完成数", "line 3", "5", None, False, 2013, "B", None),
+    ]
+    told = "SELECT DISTINCT source, source_file, source_sheet, reason, declared_by, declared_on FROM applied_correction"
+    day = datetime.date(2014, 2, 3)
+    assert rows(connection, told) == [("pension_renewal", "2013/pension_renewal.csv", "", "抄写颠倒", "甲", day)]
+
+
+def test_a_correction_of_a_workbook_names_its_cell_and_where_it_must_its_sheet(raw: Path) -> None:
+    table: list[list[object]] = [["月份", "参保企业数", "网上申报企业数"], ["1月", 10, 9], ["2月", 11, 9]]
+    write_workbook(raw / "2013/online_filing.xlsx", {"新丰镇": table, "建设街道": table})
+    entry = "file: 2013/online_filing.xlsx, cell: C3, expect: 9, replace: 8"
+    connection, problems = correcting(raw, f"- {{{entry}, sheet: 建设街道, {WHO}}}\n")
+    assert problems == []
+    moved = "SELECT town_id, month, online_units FROM typed_online_filing ORDER BY ALL"
+    assert rows(connection, moved) == [("A", 1, 9), ("A", 2, 9), ("B", 1, 9), ("B", 2, 8)]
+    assert rows(connection, "SELECT source_sheet, header, cell FROM applied_correction") == [
+        ("建设街道", "网上申报企业数", "C3")
+    ]
+    _, (problem,) = correcting(raw, f"- {{{entry}, {WHO}}}\n")
+    assert (problem.rule, problem.cell, problem.column) == ("correction_matches", "line 1", "C3")
+    assert "2 rows match: 2013/online_filing.xlsx 3:3" in problem.message_en
+
+
+def test_a_correction_that_names_a_row_of_its_key_or_an_item_says_so(raw: Path) -> None:
+    write_csv(
+        raw / "2013/adjustments.csv",
+        "年度,镇街,条款,更正后得分,理由,批准人,批准日期\n2013,新丰镇,4.1,1,申诉,甲,2014-01-02\n",
+    )
+    entry = "file: 2013/adjustments.csv, cell: line 2, column"
+    connection, problems = correcting(
+        raw,
+        f"- {{{entry}: 条款, expect: '4.1', replace: '4.2', {WHO}}}\n"
+        f"- {{{entry}: 更正后得分, expect: 1, replace: 2, {WHO}}}\n",
+    )
+    assert problems == []
+    assert rows(connection, "SELECT field, names_row, year, town_id, item FROM applied_correction ORDER BY entry") == [
+        ("item", True, 2013, "A", "4.2"), ("score", False, 2013, "A", "4.2"),
+    ]  # fmt: skip
+
+
+BY_PLACE = "file: 2013/pension_renewal.csv, cell: line 2, column: 应续保人数"
+BY_ROW = "source: pension_renewal, year: 2013, match: {镇街: 新丰镇}, column: 应续保人数"
+WORDS = "expect: 120, replace: 102"
+
+
+@pytest.mark.parametrize(
+    ("declared", "rule", "told"),
+    [
+        (f"{BY_PLACE}, {BY_ROW[: BY_ROW.rindex(', ')]}, {WORDS}, {WHO}", "correction_form", "file and cell, or"),
+        (f"{BY_ROW}, sheet: a, {WORDS}, {WHO}", "correction_form", "file and cell, or"),
+        (f"source: pension_renewal, column: 应续保人数, {WORDS}, {WHO}", "correction_form", "file and cell, or"),
+        (f"match: {{镇街: 新丰镇}}, column: 应续保人数, {WORDS}, {WHO}", "correction_form", "file and cell, or"),
+        (f"source: pension_renewal, match: {{镇街: 新丰镇}}, {WORDS}, {WHO}", "correction_form", "file and cell, or"),
+        (f"file: 2013/pension_renewal.csv, {WORDS}, {WHO}", "correction_form", "file and cell, or"),
+        (f"cell: line 2, column: 应续保人数, {WORDS}, {WHO}", "correction_form", "file and cell, or"),
+        (f"{BY_PLACE}, {WORDS}, reason: ' ', who: 甲, on: 2014-02-03", "correction_form", "reason and who"),
+        (f"{BY_PLACE}, {WORDS}, reason: 错, who: '', on: 2014-02-03", "correction_form", "reason and who"),
+        (f"{BY_PLACE}, {WORDS}, reason: 错, who: 甲, on: 二月三日", "correction_form", "on: Input should"),
+        (f"{BY_PLACE}, {WORDS}, {WHO}, note: x", "correction_form", "note: Extra inputs"),
+        (f"{BY_PLACE.replace('renewal', 'renewals')}, {WORDS}, {WHO}", "correction_matches", "no such file or source"),
+        (f"{BY_ROW.replace('renewal', 'renewals')}, {WORDS}, {WHO}", "correction_matches", "no such file or source"),
+        (f"{BY_PLACE.replace('应续保', '应续')}, {WORDS}, {WHO}", "correction_matches", "column or cell: 应续人数"),
+        (f"{BY_ROW.replace('镇街', '乡')}, {WORDS}, {WHO}", "correction_matches", "column or cell: 乡"),
+        (f"{BY_PLACE.replace('line 2', 'line 2x')}, {WORDS}, {WHO}", "correction_matches", "column or cell: line 2x"),
+        (f"{BY_PLACE.replace('line 2', 'line 9')}, {WORDS}, {WHO}", "correction_matches", "no row matches"),
+        (f"{BY_PLACE.replace('line 2', 'line 1')}, {WORDS}, {WHO}", "correction_matches", "no row matches"),
+        (f"{BY_ROW.replace('2013', '2014')}, {WORDS}, {WHO}", "correction_matches", "no row matches"),
+        (f"{BY_ROW.replace('镇街: 新丰镇', 'due: 80')}, {WORDS}, {WHO}", "correction_matches",
+         "2 rows match: 2013/pension_renewal.csv line 3、2013/pension_renewal.csv line 4"),
+        (f"{BY_PLACE}, expect: 121, replace: 102, {WHO}", "correction_expects",
+         "the file does not say what is expected (2013/pension_renewal.csv line 2)"),
+        (f"{BY_PLACE}, expect: 121, replace: 120, {WHO}", "correction_expects",
+         "the file was mended; take the entry out (2013/pension_renewal.csv line 2)"),
+    ],
+)  # fmt: skip
+def test_a_correction_that_does_not_fit_corrects_nothing_and_is_told(
+    raw: Path, declared: str, rule: str, told: str
+) -> None:
+    write_csv(raw / "2013/pension_renewal.csv", RENEWED)
+    connection, problems = correcting(raw, f"# 更正\n- {{{declared}}}\n")
+    assert [(problem.file, problem.cell, problem.rule) for problem in problems] == [("corrections.yml", "line 2", rule)]
+    assert told in problems[0].message_en
+    assert problems[0].message_zh and problems[0].remedy_zh and problems[0].remedy_en
+    assert rows(connection, "FROM applied_correction") == []
+    assert rows(connection, "SELECT due FROM typed_pension_renewal") == [120, 80, 80, 280]
+
+
+def test_the_same_cell_is_not_corrected_twice(raw: Path) -> None:
+    write_csv(raw / "2013/pension_renewal.csv", RENEWED)
+    connection, (problem,) = correcting(raw, f"- {{{BY_PLACE}, {WORDS}, {WHO}}}\n- {{{BY_ROW}, {WORDS}, {WHO}}}\n")
+    assert (problem.rule, problem.cell) == ("correction_unique", "line 2")
+    assert "line 1 corrects the same cell" in problem.message_en
+    assert rows(connection, "SELECT entry, corrected FROM applied_correction") == [(1, "102")]
+
+
+@pytest.mark.parametrize(
+    ("declared", "told"),
+    [
+        ("", []),
+        ("# 无\n", []),
+        ("[", [("yaml", "line 1")]),
+        ("- {a: 1}\n- {b: ]\n", [("yaml", "line 2")]),
+        ("file: 2013/pension_renewal.csv\n", [("correction_form", "line 1")]),
+        ("5\n", [("correction_form", "line 1")]),
+        ("- 5\n", [("correction_form", "line 1")]),
+    ],
+)
+def test_what_is_no_list_of_corrections_is_told_and_an_empty_one_is_none(
+    raw: Path, declared: str, told: list[tuple[str, str]]
+) -> None:
+    write_csv(raw / "2013/pension_renewal.csv", RENEWED)
+    _, problems = correcting(raw, declared)
+    assert [(problem.rule, problem.cell) for problem in problems] == told
+
+
+def test_a_list_of_corrections_that_is_not_there_is_told(raw: Path) -> None:
+    with pytest.raises(KaoheError) as refusal:
+        ingest(duckdb.connect(), raw, delivered(raw), lambda _: None, declared=raw / "nowhere.yml")
+    assert [(problem.file, problem.rule, problem.cell) for problem in refusal.value.problems] == [
+        ("nowhere.yml", "yaml", "line 1")
+    ]
+
+
 # Towns
 
 
