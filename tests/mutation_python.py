@@ -229,6 +229,9 @@ def _is_left_alone(source: _Source, node: ast.AST) -> bool:
     match node:
         case ast.Expr(value=ast.Constant()) | ast.Name(id="TYPE_CHECKING"):
             return True
+        # The types of a field; what else its annotation holds is asked of values.
+        case ast.BinOp(op=ast.BitOr()) if any(isinstance(up, ast.AnnAssign) for up in source.up(node)):
+            return True
         case ast.Constant(value=str(text)):
             return isinstance(source.above[node], ast.Expr) or (bool(TELLING.search(text)) and _is_told(source, node))
     return False

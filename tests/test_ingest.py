@@ -22,7 +22,7 @@ from pipelines.errors import Exit, KaoheError, Problem
 from pipelines.ingest import ingest, tables
 from pipelines.ingest.deliveries import discover
 from pipelines.ingest.header import WRITTEN_UNITS, find_header, plain
-from pipelines.ingest.sheets import UnreadableError
+from pipelines.ingest.sheets import UnreadableError, lines_if_plain
 from pipelines.ingest.workbook import open_workbook
 from pipelines.ingest.workbook_process import WorkbookProcess
 from pipelines.places import place
@@ -243,6 +243,21 @@ def made_of(raw: Path, careful: bool = False) -> Any:
     collected._write("publicity")
     read = connection.execute("FROM raw_publicity").fetchall()
     return problems, collected.rows_beyond_header(), collected._sheets, collected._columns, read
+
+
+@pytest.mark.parametrize(
+    ("content", "lines"),
+    [
+        (b"", 0), (b"a\nb\n", 2), (b"a\nb", 2), (b"a\r\nb\r\n", 2), (b"a\r\nb", 2), (b'a,"b"\n', 1), (b'a,"b c"\n', 1),
+        (b"a\r\nb\n", None), (b"a\nb\r\n", None), (b"a\rb\n", None), (b"a\rb", None), (b'a, "b"\n', None),
+        (b'a,"b" \n', None),
+    ],
+)  # fmt: skip
+def test_lines_are_counted_only_where_every_reader_would_count_them_so(
+    tmp_path: Path, content: bytes, lines: int | None
+) -> None:
+    (tmp_path / "text.csv").write_bytes(content)
+    assert lines_if_plain(tmp_path / "text.csv") == lines
 
 
 def test_most_files_of_offices_are_read_by_the_database(raw: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -526,6 +541,31 @@ def test_all_problems_of_all_files_are_told_in_one_pass(raw: Path) -> None:
     ]
     for problem in problems:
         assert problem.message_zh and problem.message_en and problem.remedy_zh and problem.remedy_en
+    said = [problem.message_en for problem in problems]
+    assert said[:2] == ["no header line in the first 30 rows", "the column month is missing"]
+    assert said[4] == "the column task is missing; not recognised: 应续保人数（万人）、已续保人数"
+    assert said[5] == "2 columns are renewed: 实际续保人数（line 1）、已续保人数（line 1）"
+    assert said[6] == "another unit: due is to be in persons"
+
+
+@pytest.mark.parametrize(
+    ("text", "is_garbled"),
+    [
+        ("镇街,年度".encode().decode("latin-1"), True),
+        ("镇街,年度".encode("gb18030").decode("latin-1"), True),
+        ("镇街人员,年度".encode().decode("gb18030", "ignore"), True),
+        ("镇\ufffd,年度", True),
+        ("镇,年".encode().decode("latin-1"), False),
+        ("Élan,Ätna", False),
+        ("甲乙,丙丁", False),
+    ],
+)
+def test_a_table_without_a_header_is_told_to_be_garbled_where_it_is(raw: Path, text: str, is_garbled: bool) -> None:
+    write_csv(raw / "2013/staffing.csv", f"{text}\n1,2\n")
+    (problem,) = refused(raw)
+    assert problem.rule == "header"
+    assert ("garbled" in problem.message_en) == is_garbled
+    assert problem.value == (text.partition(",")[0] if is_garbled else "")
 
 
 def test_headers_by_key_title_or_alias_in_any_order(raw: Path) -> None:
