@@ -156,20 +156,57 @@ def test_a_row_wider_than_the_header_is_refused(raw: Path) -> None:
     assert (problem.rule, problem.cell, problem.value) == ("row_width", "line 2", "98")
 
 
+HEADED = "年度,镇街,宣传橱窗\n".encode()
+LINE = "2013,新丰镇,有\n".encode()
+IN_GB18030 = "2013,建设街道,有\n".encode("gb18030")
+
+
 @pytest.mark.parametrize(
-    "content",
+    ("content", "cell", "told"),
     [
-        pytest.param('年度,镇街\n2013,"新丰镇\n'.encode(), id="unclosed quote"),
-        pytest.param("年度,镇街\n2013,新丰镇\n".encode() + "2013,建设街道\n".encode("gb18030"), id="two encodings"),
-        pytest.param(b"\xef\xbb\xbf" + "年度,镇街".encode("gb18030"), id="false byte order mark"),
-        pytest.param(b"\xff\xfe\x00", id="half a character"),
+        pytest.param(HEADED + '2013,"新丰镇\n'.encode(), "line 2", "unclosed quote", id="unclosed quote"),
+        pytest.param(HEADED + LINE + IN_GB18030, "line 3", "line 1 is UTF-8, line 3 is not", id="two encodings"),
+        pytest.param(IN_GB18030 * 2 + LINE, "line 3", "line 3 is UTF-8, line 1 is not", id="two the other way"),
+        pytest.param(HEADED + LINE[:10], "line 2", "breaks off within a character, in line 2", id="half a letter"),
+        pytest.param(HEADED + LINE + b"2013,\0,\n", "line 3", "a NUL byte", id="NUL"),
+        pytest.param((HEADED + LINE).decode().encode("utf-16-le"), "", "without a byte order mark", id="no mark"),
+        pytest.param((HEADED + LINE + b"\0\n").decode().encode("utf-16"), "line 3", "a NUL byte", id="NUL in UTF-16"),
+        pytest.param(b"\xef\xbb\xbf" + "年度,镇街".encode("gb18030"), "", "neither UTF-8 nor GB18030", id="false mark"),
+        pytest.param(b"\xff\xfe\x00", "", "neither UTF-8 nor GB18030", id="half a character"),
     ],
 )
-def test_a_broken_text_file_is_refused(raw: Path, content: bytes) -> None:
+def test_a_broken_text_file_is_refused_and_told_where_it_is_broken(
+    raw: Path, content: bytes, cell: str, told: str
+) -> None:
     (raw / "2013/publicity.csv").write_bytes(content)
     (problem,) = refused(raw)
-    assert problem.file == "2013/publicity.csv"
-    assert problem.rule in ("readable", "header")
+    assert (problem.file, problem.rule, problem.cell) == ("2013/publicity.csv", "readable", cell)
+    assert told in problem.message_en
+
+
+@pytest.mark.parametrize(
+    ("last", "is_cut_short"),
+    [("2013,建设街道,8", True), ("2013,建设街道,8,7,6,5", False), ("注：无", False), ("合计,", True), (" ", False)],
+)
+def test_a_last_line_without_an_end_that_wants_cells_is_told_unless_it_is_a_note(
+    raw: Path, last: str, is_cut_short: bool
+) -> None:
+    for encoding in ("utf-8", "gb18030", "utf-16"):
+        write_csv(raw / "2013/pension_renewal.csv", f"{RENEWAL}\n2013,新丰镇,1,1,1,1\n{last}", encoding)
+        if is_cut_short:
+            assert [(problem.rule, problem.cell) for problem in refused(raw)] == [("cut_short", "line 3")]
+        else:
+            read(raw)
+    write_csv(raw / "2013/pension_renewal.csv", f"{RENEWAL}\n2013,新丰镇,1,1,1,1\n{last}\n")
+    read(raw)
+
+
+def test_a_header_is_known_again_whatever_its_cells_begin_with(raw: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = f"{RENEWAL},2012年,\u200b\n2013,新丰镇,4,3,2,1,,\n{RENEWAL},2012 年 ,\u200b\n".encode()
+    for small in (1 << 17, 0):
+        monkeypatch.setattr(tables, "_SMALL", small)
+        (raw / "2013/pension_renewal.csv").write_bytes(text)
+        assert rows(read(raw), "SELECT row_kind FROM raw_pension_renewal") == ["header", "data", "header"]
 
 
 def test_large_files_pass_through_in_pieces(raw: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -493,7 +530,7 @@ def test_what_is_wrong_with_a_parquet_file_is_told(raw: Path) -> None:
     wanting, nobody, named = (raw / f"2013/{name}.parquet" for name in ("staffing", "citizen_card", "publicity-[1]"))
     duckdb.execute(f"COPY (SELECT '新丰镇' AS \"镇街\", 1 AS \"专职人员\") TO '{wanting}' (FORMAT parquet)")
     duckdb.execute(f"COPY (SELECT 1 AS a, 2 AS b) TO '{nobody}' (FORMAT parquet)")
-    named.write_bytes(b"PAR1")
+    named.write_bytes(wanting.read_bytes())
     harmed = raw / "2013/pension_renewal.parquet"
     figures = ("应续保人数", "实际续保人数", "年度目标任务", "完成数")
     query = (
@@ -510,6 +547,7 @@ def test_what_is_wrong_with_a_parquet_file_is_told(raw: Path) -> None:
         ("2013/publicity-[1].parquet", "readable"),
         ("2013/staffing.parquet", "column_missing"),
     ]
+    assert "the file name holds *, ? or [" in [problem.message_en for problem in refused(raw)]
 
 
 # Headers
