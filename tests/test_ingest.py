@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from pipelines import ingest as ingest_module
 from pipelines.contracts import Contract, load_contracts
 from pipelines.errors import Exit, KaoheError, Problem
-from pipelines.ingest import ingest, tables
+from pipelines.ingest import ingest, tables, text
 from pipelines.ingest.deliveries import discover
 from pipelines.ingest.header import WRITTEN_UNITS, find_header, plain
 from pipelines.ingest.sheets import UnreadableError, lines_if_plain
@@ -186,11 +186,16 @@ def test_a_broken_text_file_is_refused_and_told_where_it_is_broken(
 
 @pytest.mark.parametrize(
     ("last", "is_cut_short"),
-    [("2013,建设街道,8", True), ("2013,建设街道,8,7,6,5", False), ("注：无", False), ("合计,", True), (" ", False)],
-)
+    [
+        ("2013,建设街道,8", True), ('2013,"建设街道",8', True), ("2013,建设街道,8,7,6,5", False), ("注：无", False),
+        ("合计,", True), (" ", False), ('"注：一\n二"', False),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("chunk", [64, 1 << 20])
 def test_a_last_line_without_an_end_that_wants_cells_is_told_unless_it_is_a_note(
-    raw: Path, last: str, is_cut_short: bool
+    raw: Path, last: str, is_cut_short: bool, chunk: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(text, "_CHUNK", chunk)
     for encoding in ("utf-8", "gb18030", "utf-16"):
         write_csv(raw / "2013/pension_renewal.csv", f"{RENEWAL}\n2013,新丰镇,1,1,1,1\n{last}", encoding)
         if is_cut_short:

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.contracts import Constraints, ContractField
-from pipelines.ingest.values import is_unparsed, reports_nothing, town_key, typed_expression
+from pipelines.ingest.values import is_unparsed, misleading_characters, reports_nothing, town_key, typed_expression
 
 MISSING, REFUSED = object(), object()
 
@@ -152,6 +152,21 @@ def test_a_text_means_what_an_office_means_by_it(field: ContractField, text: str
 )
 def test_a_town_is_looked_up_by_its_bare_name(name: str, key: str) -> None:
     assert database().execute(f"SELECT {town_key('name')} FROM (SELECT ? AS name)", [name]).fetchall() == [(key,)]
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("清岚街道", None),
+        ("清岚街道\u0430", "\u0430 U+0430"),
+        ("\u202e道街", "U+202E"),
+        ("\u041e\u0430\ufffd\u041e", "\u041e U+041E、\u0430 U+0430、\ufffd U+FFFD"),
+        ("⼤街", "⼤ U+2F24"),
+    ],
+)
+def test_characters_that_are_not_what_they_look_like_are_named(name: str, told: str | None) -> None:
+    named = f"SELECT {misleading_characters('name')} FROM (SELECT ? AS name)"
+    assert database().execute(named, [name]).fetchall() == [(told,)]
 
 
 PIECES = st.sampled_from(
