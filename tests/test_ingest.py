@@ -457,6 +457,23 @@ def first_row(path: Path) -> list[str | None]:
     return next(next(open_workbook(path)).rows)
 
 
+@pytest.mark.parametrize(
+    ("value", "number_format", "shown"),
+    [(0.985, "0.00%", "98.5%"), ("=1/3", "General", "=1/3"), ("#DIV/0!", "General", "#DIV/0!"), (7, "General", "7")],
+)
+def test_one_cell_that_shows_another_text_than_its_value_is_enough(
+    tmp_path: Path, value: object, number_format: str, shown: str
+) -> None:
+    workbook = openpyxl.Workbook()
+    cell = workbook.active["C2"]
+    cell.value, cell.number_format = value, number_format
+    if value == "#DIV/0!":
+        cell.data_type = "e"
+    workbook.save(tmp_path / "one.xlsx")
+    (sheet,) = open_workbook(tmp_path / "one.xlsx")
+    assert list(sheet.rows)[1] == [None, None, shown]
+
+
 def test_a_formula_that_gives_an_empty_text_is_an_empty_cell(tmp_path: Path) -> None:
     workbook = openpyxl.Workbook()
     workbook.active.append(['=IF(TRUE,"")', "=1/3"])
