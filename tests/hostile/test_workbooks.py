@@ -17,6 +17,7 @@ from openpyxl.styles import Font
 from pipelines.errors import Exit
 from pipelines.ingest import workbook as reading
 from pipelines.ingest import workbook_process
+from pipelines.ingest.kinds import refuse_other_kind
 from pipelines.ingest.sheets import UnreadableError
 from pipelines.ingest.workbook_process import WorkbookProcess
 
@@ -141,6 +142,29 @@ def test_what_is_no_sound_workbook_is_told_for_what_it_is(name: str, told: Told)
     assert zh in problem.message_zh, problem
     assert en in problem.message_en, problem
     assert remedy in problem.remedy_zh, problem
+
+
+#: Workbooks by their bytes, whatever is wrong further in.
+WORKBOOKS = {
+    f"staffing-{name}.xlsx"
+    for name in ("broken", "laughs", "entity", "simple-entity", "wide", "twice", "outside", "row", "figure", "long",
+                 "merged", "corners", "nothing")
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_a_file_is_shows_in_its_bytes_whatever_it_is_called(name: str, tmp_path: Path) -> None:
+    content, zh, en, remedy = REFUSED[name]
+    path = tmp_path / name
+    path.write_bytes(content)
+    if name in WORKBOOKS:
+        refuse_other_kind(path)
+        return
+    with pytest.raises(UnreadableError) as refused:
+        refuse_other_kind(path)
+    assert zh in refused.value.zh
+    assert en in refused.value.en
+    assert refused.value.remedy and remedy in refused.value.remedy[0]
 
 
 #: What the reader itself finds, and not the limits of the process it runs in; cells out of reach besides.
