@@ -797,6 +797,7 @@ def test_a_correction_that_does_not_fit_corrects_nothing_and_is_told(
     connection, problems = correcting(raw, f"# 更正\n- {{{declared}}}\n")
     assert [(problem.file, problem.cell, problem.rule) for problem in problems] == [("corrections.yml", "line 2", rule)]
     assert told in problems[0].message_en
+    assert ("源文件已改为更正后的值" in problems[0].message_zh) == ("the file was mended" in told)
     assert problems[0].message_zh and problems[0].remedy_zh and problems[0].remedy_en
     assert rows(connection, "FROM applied_correction") == []
     assert rows(connection, "SELECT due FROM typed_pension_renewal") == [120, 80, 80, 280]
