@@ -420,6 +420,15 @@ def test_a_figure_shared_by_merged_cells_is_refused(raw: Path) -> None:
     assert (problem.rule, problem.sheet, problem.cell, problem.value) == ("merged_figure", "Sheet1", "B3", "500")
 
 
+def test_a_figure_shared_by_merged_cells_of_the_last_row_is_refused_too(raw: Path) -> None:
+    for above in ([], [[None, None, None]]):
+        table = [*above, ["镇街", "扩面任务", "完成数"], ["新丰镇", 500, 400], ["建设街道", 90, None]]
+        last = len(table)
+        write_workbook(raw / "2013/insurance_expansion.xlsx", {"Sheet1": table}, (f"B{last}:C{last}",))
+        (problem,) = refused(raw)
+        assert (problem.rule, problem.cell, problem.value) == ("merged_figure", f"B{last}", "90")
+
+
 def test_cells_of_a_workbook_become_the_text_a_person_sees(tmp_path: Path) -> None:
     workbook = openpyxl.Workbook()
     sheet = workbook.active
