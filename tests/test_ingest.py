@@ -937,6 +937,26 @@ def test_every_source_has_its_tables_when_nothing_was_delivered(raw: Path) -> No
             assert source == "towns" or rows(connection, f"SELECT count(*) FROM {table}") == [0]
 
 
+def test_of_a_file_that_changed_or_is_gone_nothing_old_is_left(raw: Path) -> None:
+    publicity = "年度,镇街,宣传橱窗,工作简报\n2013,新丰镇,有,无\n"
+    write_csv(raw / "2013/publicity.csv", publicity)
+    write_csv(raw / "2013/staffing.csv", "镇街,专职人员,服务对象\n新丰镇,5,9000\n")
+    write_csv(raw / "2013/pension_renewal.csv", f"{RENEWAL}\n2013,新丰镇,1,1,1,1\n2013,建设街道,2,2,2,2\n")
+    contracts = delivered(raw)
+    again, anew = duckdb.connect(), duckdb.connect()
+    ingest(again, raw, contracts, lambda _: None)
+    (raw / "2013/staffing.csv").unlink()
+    write_csv(raw / "2013/pension_renewal.csv", f"说明\n{RENEWAL},备注\n2013,七星镇,3,3,3,3,\n")
+    told: list[str] = []
+    moved = ingest(again, raw, contracts, told.append, kept=frozenset({"towns.csv", "2013/publicity.csv"}))
+    assert (moved, told) == ({"staffing", "pension_renewal"}, ["2013/pension_renewal.csv"])
+    ingest(anew, raw, contracts, lambda _: None)
+    made = [f"{kind}_{source}" for kind in ("raw", "typed") for source in contracts]
+    for table in ("delivery_file", "delivery_sheet", "delivery_column", *made):
+        query = f"SELECT * FROM {table} ORDER BY ALL"
+        assert rows(again, query) == rows(anew, query), table
+
+
 @pytest.mark.parametrize(
     ("file", "row", "position", "told"),
     [
