@@ -47,8 +47,9 @@ coverage: $(INSTALLED) ## 覆盖率，必须全部 which branches of rubric and 
 	$(BIN)/pytest -n 2 -m "not spark" --cov \
 		--deselect "tests/hostile/test_security.py::test_settings_are_plain_data_or_refused_at_once"
 
-mutants: $(INSTALLED) ## 变异测试，数小时 break the models scores rest on, one place at a time: which breaks no test notices
+mutants: $(INSTALLED) ## 变异测试，数小时 break models, rubric and reading, one place at a time: which breaks no test notices
 	$(BIN)/python tests/mutation.py
+	$(BIN)/python tests/mutation_python.py
 
 lint: $(INSTALLED) ## 规范与类型 what pre-commit and CI hold the code to
 	$(BIN)/ruff check .

@@ -16,19 +16,17 @@ import contextlib
 import io
 import os
 import sys
-import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
 from sqlglot import exp, parse_one
 
 import test_agreement
+from breaking import Break, refuse_reasons_for_nothing, try_all
 from drawn_worlds import Recipe
 from pipelines import transform
 from second_opinion import TownResult, World, score
@@ -45,9 +43,8 @@ TESTS = (
     ("tests/test_rubric.py", "-k", "test_example or worst_figure or readme or of_its_own or sister"),
     ("tests/test_records.py", "tests/test_golden.py", "-m", "not long"),
 )
-#: Seconds after which a break counts as noticed, and how many are tried side by side.
+#: Seconds after which a break is given up.
 SECONDS = 300
-TOGETHER = 2
 
 _NOT_THERE = "what there is nothing to divide by has its loss said before tiers and cliffs are asked"
 _STEPS = "no other kind of term looks at its steps"
@@ -114,15 +111,6 @@ OTHER: dict[type[exp.Expression], tuple[type[exp.Expression], ...]] = {
 Change = Callable[[Any], object]
 
 
-@dataclass(frozen=True)
-class Break:
-    """One place of a model changed: how it is shown, and the whole SELECT with it."""
-
-    model: str
-    shown: str
-    select: str
-
-
 def breaks(model: transform.Model) -> Iterator[Break]:
     """Every break of a model, one place at a time."""
     tree = parse_one(model.select, dialect="duckdb")
@@ -186,12 +174,12 @@ def is_noticed(broken: Break | None) -> bool:
     """Whether anything is noticed with the break in place (or with nothing broken); for a process of its own."""
     if broken:
         models = transform.load_models()
-        models[broken.model] = replace(models[broken.model], select=broken.select)
+        models[broken.where] = replace(models[broken.where], select=broken.made)
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         try:
             for recipe in WORLDS:
                 test_agreement.assert_agreement(_world(recipe), test_agreement.ONE_APART)
-        except (AssertionError, duckdb.Error):
+        except Exception:
             return True
         return any(pytest.main(["-x", "-p", "no:cacheprovider", *selection]) for selection in TESTS)
 
@@ -220,38 +208,6 @@ def _prepare() -> None:
             pytest.main(["--collect-only", *selection])
 
 
-class Trial:
-    """One break tried in a process of its own."""
-
-    def __init__(self, broken: Break | None) -> None:
-        self.broken = broken
-        self._begun = time.monotonic()
-        self._process = os.fork()
-        if self._process == 0:
-            os._exit(is_noticed(broken))
-
-    def outcome(self) -> bool | None:
-        """Whether something was noticed; None as long as it is not known."""
-        if time.monotonic() - self._begun > SECONDS:
-            os.kill(self._process, 9)
-        ended, status = os.waitpid(self._process, os.WNOHANG)
-        return os.waitstatus_to_exitcode(status) != 0 if ended else None
-
-
-def _outcomes(tried: list[Break]) -> Iterator[tuple[Break, bool]]:
-    """Each break and whether it was noticed, as soon as that is known."""
-    waiting, running = list(reversed(tried)), list[Trial]()
-    while waiting or running:
-        while waiting and len(running) < TOGETHER:
-            running.append(Trial(waiting.pop()))
-        for trial in list(running):
-            noticed = trial.outcome()
-            if noticed is not None and trial.broken:
-                running.remove(trial)
-                yield trial.broken, noticed
-        time.sleep(0.02)
-
-
 def main() -> int:
     """Break, try, tell; 1 where a break is not noticed and ``EQUAL`` has no reason for it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -261,25 +217,9 @@ def main() -> int:
     given = parser.parse_args()
     os.chdir(ROOT)
     every = [each for name in given.models for each in breaks(transform.load_models()[name])]
-    shown = {(each.model, each.shown) for each in every}
-    if gone := [told for name in given.models for told in EQUAL.get(name, {}) if (name, told) not in shown]:
-        sys.exit("EQUAL names what is no break any more:\n" + "\n".join(gone))
-    tried = every[:: given.every]
+    refuse_reasons_for_nothing(every, EQUAL)
     _prepare()
-    whole = Trial(None)
-    while (noticed := whole.outcome()) is None:
-        time.sleep(0.1)
-    if noticed:
-        sys.exit("something is noticed with nothing broken")
-    count: Counter[str] = Counter()
-    for number, (broken, noticed) in enumerate(_outcomes(tried), start=1):
-        equal = broken.shown in EQUAL.get(broken.model, {})
-        count["noticed" if noticed else "equal" if equal else "not noticed"] += 1
-        if not noticed and not equal:
-            print(f"{broken.model}: {broken.shown}", flush=True)
-        print(f"{number} / {len(tried)}", end="\r", file=sys.stderr)
-    print(f"{len(tried)} breaks: " + ", ".join(f"{number} {words}" for words, number in count.items()))
-    return bool(count["not noticed"])
+    return try_all(every[:: given.every], EQUAL, is_noticed, lambda _: SECONDS)
 
 
 if __name__ == "__main__":

@@ -20,10 +20,10 @@ from hypothesis import strategies as st
 from pipelines import ingest as ingest_module
 from pipelines.contracts import Contract, load_contracts
 from pipelines.errors import Exit, KaoheError, Problem
-from pipelines.ingest import ingest, tables
+from pipelines.ingest import ingest, tables, text
 from pipelines.ingest.deliveries import discover
 from pipelines.ingest.header import WRITTEN_UNITS, find_header, plain
-from pipelines.ingest.sheets import UnreadableError
+from pipelines.ingest.sheets import UnreadableError, lines_if_plain
 from pipelines.ingest.workbook import open_workbook
 from pipelines.ingest.workbook_process import WorkbookProcess
 from pipelines.places import place
@@ -158,20 +158,62 @@ def test_a_row_wider_than_the_header_is_refused(raw: Path) -> None:
     assert (problem.rule, problem.cell, problem.value) == ("row_width", "line 2", "98")
 
 
+HEADED = "年度,镇街,宣传橱窗\n".encode()
+LINE = "2013,新丰镇,有\n".encode()
+IN_GB18030 = "2013,建设街道,有\n".encode("gb18030")
+
+
 @pytest.mark.parametrize(
-    "content",
+    ("content", "cell", "told"),
     [
-        pytest.param('年度,镇街\n2013,"新丰镇\n'.encode(), id="unclosed quote"),
-        pytest.param("年度,镇街\n2013,新丰镇\n".encode() + "2013,建设街道\n".encode("gb18030"), id="two encodings"),
-        pytest.param(b"\xef\xbb\xbf" + "年度,镇街".encode("gb18030"), id="false byte order mark"),
-        pytest.param(b"\xff\xfe\x00", id="half a character"),
+        pytest.param(HEADED + '2013,"新丰镇\n'.encode(), "line 2", "unclosed quote", id="unclosed quote"),
+        pytest.param(HEADED + LINE + IN_GB18030, "line 3", "line 1 is UTF-8, line 3 is not", id="two encodings"),
+        pytest.param(IN_GB18030 * 2 + LINE, "line 3", "line 3 is UTF-8, line 1 is not", id="two the other way"),
+        pytest.param(HEADED + LINE[:10], "line 2", "breaks off within a character, in line 2", id="half a letter"),
+        pytest.param(HEADED + LINE + b"2013,\0,\n", "line 3", "a NUL byte", id="NUL"),
+        pytest.param((HEADED + LINE).decode().encode("utf-16-le"), "", "without a byte order mark", id="no mark"),
+        pytest.param((HEADED + LINE + b"\0\n").decode().encode("utf-16"), "line 3", "a NUL byte", id="NUL in UTF-16"),
+        pytest.param(b"\xef\xbb\xbf" + "年度,镇街".encode("gb18030"), "", "neither UTF-8 nor GB18030", id="false mark"),
+        pytest.param(b"\xff\xfe\x00", "", "neither UTF-8 nor GB18030", id="half a character"),
     ],
 )
-def test_a_broken_text_file_is_refused(raw: Path, content: bytes) -> None:
+def test_a_broken_text_file_is_refused_and_told_where_it_is_broken(
+    raw: Path, content: bytes, cell: str, told: str
+) -> None:
     (raw / "2013/publicity.csv").write_bytes(content)
     (problem,) = refused(raw)
-    assert problem.file == "2013/publicity.csv"
-    assert problem.rule in ("readable", "header")
+    assert (problem.file, problem.rule, problem.cell) == ("2013/publicity.csv", "readable", cell)
+    assert told in problem.message_en
+
+
+@pytest.mark.parametrize(
+    ("last", "is_cut_short"),
+    [
+        ("2013,建设街道,8", True), ('2013,"建设街道",8', True), ("2013,建设街道,8,7,6,5", False), ("注：无", False),
+        ("合计,", True), (" ", False), ('"注：一\n二"', False),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("chunk", [64, 1 << 20])
+def test_a_last_line_without_an_end_that_wants_cells_is_told_unless_it_is_a_note(
+    raw: Path, last: str, is_cut_short: bool, chunk: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(text, "_CHUNK", chunk)
+    for encoding in ("utf-8", "gb18030", "utf-16"):
+        write_csv(raw / "2013/pension_renewal.csv", f"{RENEWAL}\n2013,新丰镇,1,1,1,1\n{last}", encoding)
+        if is_cut_short:
+            assert [(problem.rule, problem.cell) for problem in refused(raw)] == [("cut_short", "line 3")]
+        else:
+            read(raw)
+    write_csv(raw / "2013/pension_renewal.csv", f"{RENEWAL}\n2013,新丰镇,1,1,1,1\n{last}\n")
+    read(raw)
+
+
+def test_a_header_is_known_again_whatever_its_cells_begin_with(raw: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = f"{RENEWAL},2012年,\u200b\n2013,新丰镇,4,3,2,1,,\n{RENEWAL},2012 年 ,\u200b\n".encode()
+    for small in (1 << 17, 0):
+        monkeypatch.setattr(tables, "_SMALL", small)
+        (raw / "2013/pension_renewal.csv").write_bytes(text)
+        assert rows(read(raw), "SELECT row_kind FROM raw_pension_renewal") == ["header", "data", "header"]
 
 
 def test_large_files_pass_through_in_pieces(raw: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -245,6 +287,21 @@ def made_of(raw: Path, careful: bool = False) -> Any:
     collected._write("publicity")
     read = connection.execute("FROM raw_publicity").fetchall()
     return problems, collected.rows_beyond_header(), collected._sheets, collected._columns, read
+
+
+@pytest.mark.parametrize(
+    ("content", "lines"),
+    [
+        (b"", 0), (b"a\nb\n", 2), (b"a\nb", 2), (b"a\r\nb\r\n", 2), (b"a\r\nb", 2), (b'a,"b"\n', 1), (b'a,"b c"\n', 1),
+        (b"a\r\nb\n", None), (b"a\nb\r\n", None), (b"a\rb\n", None), (b"a\rb", None), (b'a, "b"\n', None),
+        (b'a,"b" \n', None),
+    ],
+)  # fmt: skip
+def test_lines_are_counted_only_where_every_reader_would_count_them_so(
+    tmp_path: Path, content: bytes, lines: int | None
+) -> None:
+    (tmp_path / "text.csv").write_bytes(content)
+    assert lines_if_plain(tmp_path / "text.csv") == lines
 
 
 def test_most_files_of_offices_are_read_by_the_database(raw: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -365,6 +422,15 @@ def test_a_figure_shared_by_merged_cells_is_refused(raw: Path) -> None:
     assert (problem.rule, problem.sheet, problem.cell, problem.value) == ("merged_figure", "Sheet1", "B3", "500")
 
 
+def test_a_figure_shared_by_merged_cells_of_the_last_row_is_refused_too(raw: Path) -> None:
+    for above in ([], [[None, None, None]]):
+        table = [*above, ["镇街", "扩面任务", "完成数"], ["新丰镇", 500, 400], ["建设街道", 90, None]]
+        last = len(table)
+        write_workbook(raw / "2013/insurance_expansion.xlsx", {"Sheet1": table}, (f"B{last}:C{last}",))
+        (problem,) = refused(raw)
+        assert (problem.rule, problem.cell, problem.value) == ("merged_figure", f"B{last}", "90")
+
+
 def test_cells_of_a_workbook_become_the_text_a_person_sees(tmp_path: Path) -> None:
     workbook = openpyxl.Workbook()
     sheet = workbook.active
@@ -400,6 +466,23 @@ def test_cells_of_a_workbook_become_the_text_a_person_sees(tmp_path: Path) -> No
 
 def first_row(path: Path) -> list[str | None]:
     return next(next(open_workbook(path)).rows)
+
+
+@pytest.mark.parametrize(
+    ("value", "number_format", "shown"),
+    [(0.985, "0.00%", "98.5%"), ("=1/3", "General", "=1/3"), ("#DIV/0!", "General", "#DIV/0!"), (7, "General", "7")],
+)
+def test_one_cell_that_shows_another_text_than_its_value_is_enough(
+    tmp_path: Path, value: object, number_format: str, shown: str
+) -> None:
+    workbook = openpyxl.Workbook()
+    cell = workbook.active["C2"]
+    cell.value, cell.number_format = value, number_format
+    if value == "#DIV/0!":
+        cell.data_type = "e"
+    workbook.save(tmp_path / "one.xlsx")
+    (sheet,) = open_workbook(tmp_path / "one.xlsx")
+    assert list(sheet.rows)[1] == [None, None, shown]
 
 
 def test_a_formula_that_gives_an_empty_text_is_an_empty_cell(tmp_path: Path) -> None:
@@ -527,11 +610,21 @@ def test_what_is_very_large_is_read_elsewhere_or_else_by_the_database(
     assert set(reader.filled) == {f"raw_{name}" for name in filled} | {f"typed_{name}" for name in typed}
 
 
+def test_a_parquet_file_without_a_column_of_towns_is_of_the_town_it_is_named_after(raw: Path) -> None:
+    path = raw / "2013/pension_renewal-新丰镇.parquet"
+    duckdb.execute(f"COPY (SELECT 1200 AS due, 1150 AS renewed, 7 AS task, 6 AS done) TO '{path}' (FORMAT parquet)")
+    connection = read(raw)
+    assert rows(connection, "SELECT town, town_id, due FROM typed_pension_renewal") == [("新丰镇", "A", 1200)]
+    assert rows(connection, "SELECT header_row, rows_read FROM delivery_sheet WHERE source_file LIKE '2013%'") == [
+        (0, 1)
+    ]
+
+
 def test_what_is_wrong_with_a_parquet_file_is_told(raw: Path) -> None:
     wanting, nobody, named = (raw / f"2013/{name}.parquet" for name in ("staffing", "citizen_card", "publicity-[1]"))
     duckdb.execute(f"COPY (SELECT '新丰镇' AS \"镇街\", 1 AS \"专职人员\") TO '{wanting}' (FORMAT parquet)")
     duckdb.execute(f"COPY (SELECT 1 AS a, 2 AS b) TO '{nobody}' (FORMAT parquet)")
-    named.write_bytes(b"PAR1")
+    named.write_bytes(wanting.read_bytes())
     harmed = raw / "2013/pension_renewal.parquet"
     figures = ("应续保人数", "实际续保人数", "年度目标任务", "完成数")
     query = (
@@ -548,6 +641,7 @@ def test_what_is_wrong_with_a_parquet_file_is_told(raw: Path) -> None:
         ("2013/publicity-[1].parquet", "readable"),
         ("2013/staffing.parquet", "column_missing"),
     ]
+    assert "the file name holds *, ? or [" in [problem.message_en for problem in refused(raw)]
 
 
 # Headers
@@ -579,6 +673,31 @@ def test_all_problems_of_all_files_are_told_in_one_pass(raw: Path) -> None:
     ]
     for problem in problems:
         assert problem.message_zh and problem.message_en and problem.remedy_zh and problem.remedy_en
+    said = [problem.message_en for problem in problems]
+    assert said[:2] == ["no header line in the first 30 rows", "the column month is missing"]
+    assert said[4] == "the column task is missing; not recognised: 应续保人数（万人）、已续保人数"
+    assert said[5] == "2 columns are renewed: 实际续保人数（line 1）、已续保人数（line 1）"
+    assert said[6] == "another unit: due is to be in persons"
+
+
+@pytest.mark.parametrize(
+    ("text", "is_garbled"),
+    [
+        ("镇街,年度".encode().decode("latin-1"), True),
+        ("镇街,年度".encode("gb18030").decode("latin-1"), True),
+        ("镇街人员,年度".encode().decode("gb18030", "ignore"), True),
+        ("镇\ufffd,年度", True),
+        ("镇,年".encode().decode("latin-1"), False),
+        ("Élan,Ätna", False),
+        ("甲乙,丙丁", False),
+    ],
+)
+def test_a_table_without_a_header_is_told_to_be_garbled_where_it_is(raw: Path, text: str, is_garbled: bool) -> None:
+    write_csv(raw / "2013/staffing.csv", f"{text}\n1,2\n")
+    (problem,) = refused(raw)
+    assert problem.rule == "header"
+    assert ("garbled" in problem.message_en) == is_garbled
+    assert problem.value == (text.partition(",")[0] if is_garbled else "")
 
 
 def test_headers_by_key_title_or_alias_in_any_order(raw: Path) -> None:
@@ -630,6 +749,166 @@ def test_a_row_that_only_looks_like_a_note_is_data(raw: Path) -> None:
     assert rows(read(raw), "SELECT source_row, row_kind FROM raw_activities") == [
         (1, "header"), (2, "data"), (3, "note"), (4, "note"), (5, "data"), (6, "subtotal"),
     ]  # fmt: skip
+
+
+# Corrections
+
+WHO = "reason: 抄写颠倒, who: 甲, on: 2014-02-03"
+RENEWED = f"{RENEWAL}\n2013,新丰镇,120,100,10,9\n2013,建设街道,80,70,5,5\n2013,七星镇,80,70,5,5\n合计,,280,240,20,19\n"
+
+
+def correcting(raw: Path, declared: str) -> tuple[duckdb.DuckDBPyConnection, list[Problem]]:
+    """What ingest makes of ``raw`` with the corrections declared, and the problems of those that do not fit."""
+    path = raw.parent / "corrections.yml"
+    path.write_text(declared, encoding="utf-8")
+    connection = duckdb.connect()
+    try:
+        ingest(connection, raw, delivered(raw), lambda _: None, declared=path)
+    except KaoheError as refusal:
+        return connection, list(refusal.problems)
+    return connection, []
+
+
+def test_a_correction_is_read_in_place_of_what_was_received_and_both_are_kept(raw: Path) -> None:
+    write_csv(raw / "2013/pension_renewal.csv", RENEWED)
+    connection, problems = correcting(
+        raw,
+        f"- {{file: 2013/pension_renewal.csv, cell: line 2, column: 应续保人数, expect: 120, replace: 102, {WHO}}}\n"
+        "- {source: pension_renewal, year: 2013, match: {镇街: 建设街道办事处, due: 80}, column: 完成数, expect: 5, "
+        f"replace: '', {WHO}}}\n",
+    )
+    assert problems == []
+    assert rows(connection, "SELECT town_id, due, done FROM typed_pension_renewal WHERE row_kind = 'data'") == [
+        ("A", 102, 9), ("B", 80, None), ("C", 80, 5),
+    ]  # fmt: skip
+    kept = (
+        "SELECT entry, source_row, field, header, cell, received, corrected, names_row, year, town_id, item "
+        "FROM applied_correction ORDER BY entry"
+    )
+    assert rows(connection, kept) == [
+        (1, 2, "due", "应续保人数", "line 2", "120", "102", False, 2013, "A", None),
+        (2, 3, "done", "完成数", "line 3", "5", None, False, 2013, "B", None),
+    ]
+    told = "SELECT DISTINCT source, source_file, source_sheet, reason, declared_by, declared_on FROM applied_correction"
+    day = datetime.date(2014, 2, 3)
+    assert rows(connection, told) == [("pension_renewal", "2013/pension_renewal.csv", "", "抄写颠倒", "甲", day)]
+
+
+def test_a_correction_of_a_workbook_names_its_cell_and_where_it_must_its_sheet(raw: Path) -> None:
+    table: list[list[object]] = [["月份", "参保企业数", "网上申报企业数"], ["1月", 10, 9], ["2月", 11, 9]]
+    write_workbook(raw / "2013/online_filing.xlsx", {"新丰镇": table, "建设街道": table})
+    entry = "file: 2013/online_filing.xlsx, cell: C3, expect: 9, replace: 8"
+    connection, problems = correcting(raw, f"- {{{entry}, sheet: 建设街道, {WHO}}}\n")
+    assert problems == []
+    moved = "SELECT town_id, month, online_units FROM typed_online_filing ORDER BY ALL"
+    assert rows(connection, moved) == [("A", 1, 9), ("A", 2, 9), ("B", 1, 9), ("B", 2, 8)]
+    assert rows(connection, "SELECT source_sheet, header, cell FROM applied_correction") == [
+        ("建设街道", "网上申报企业数", "C3")
+    ]
+    _, (problem,) = correcting(raw, f"- {{{entry}, {WHO}}}\n")
+    assert (problem.rule, problem.cell, problem.column) == ("correction_matches", "line 1", "C3")
+    assert "2 rows match: 2013/online_filing.xlsx 3:3" in problem.message_en
+
+
+def test_a_correction_that_names_a_row_of_its_key_or_an_item_says_so(raw: Path) -> None:
+    write_csv(
+        raw / "2013/adjustments.csv",
+        "年度,镇街,条款,更正后得分,理由,批准人,批准日期\n2013,新丰镇,4.1,1,申诉,甲,2014-01-02\n",
+    )
+    entry = "file: 2013/adjustments.csv, cell: line 2, column"
+    connection, problems = correcting(
+        raw,
+        f"- {{{entry}: 条款, expect: '4.1', replace: '4.2', {WHO}}}\n"
+        f"- {{{entry}: 更正后得分, expect: 1, replace: 2, {WHO}}}\n",
+    )
+    assert problems == []
+    assert rows(connection, "SELECT field, names_row, year, town_id, item FROM applied_correction ORDER BY entry") == [
+        ("item", True, 2013, "A", "4.2"), ("score", False, 2013, "A", "4.2"),
+    ]  # fmt: skip
+
+
+BY_PLACE = "file: 2013/pension_renewal.csv, cell: line 2, column: 应续保人数"
+BY_ROW = "source: pension_renewal, year: 2013, match: {镇街: 新丰镇}, column: 应续保人数"
+WORDS = "expect: 120, replace: 102"
+
+
+@pytest.mark.parametrize(
+    ("declared", "rule", "told"),
+    [
+        (f"{BY_PLACE}, {BY_ROW[: BY_ROW.rindex(', ')]}, {WORDS}, {WHO}", "correction_form", "file and cell, or"),
+        (f"{BY_ROW}, sheet: a, {WORDS}, {WHO}", "correction_form", "file and cell, or"),
+        (f"source: pension_renewal, column: 应续保人数, {WORDS}, {WHO}", "correction_form", "file and cell, or"),
+        (f"match: {{镇街: 新丰镇}}, column: 应续保人数, {WORDS}, {WHO}", "correction_form", "file and cell, or"),
+        (f"source: pension_renewal, match: {{镇街: 新丰镇}}, {WORDS}, {WHO}", "correction_form", "file and cell, or"),
+        (f"file: 2013/pension_renewal.csv, {WORDS}, {WHO}", "correction_form", "file and cell, or"),
+        (f"cell: line 2, column: 应续保人数, {WORDS}, {WHO}", "correction_form", "file and cell, or"),
+        (f"{BY_PLACE}, {WORDS}, reason: ' ', who: 甲, on: 2014-02-03", "correction_form", "reason and who"),
+        (f"{BY_PLACE}, {WORDS}, reason: 错, who: '', on: 2014-02-03", "correction_form", "reason and who"),
+        (f"{BY_PLACE}, {WORDS}, reason: 错, who: 甲, on: 二月三日", "correction_form", "on: Input should"),
+        (f"{BY_PLACE}, {WORDS}, {WHO}, note: x", "correction_form", "note: Extra inputs"),
+        (f"{BY_PLACE.replace('renewal', 'renewals')}, {WORDS}, {WHO}", "correction_matches", "no such file or source"),
+        (f"{BY_ROW.replace('renewal', 'renewals')}, {WORDS}, {WHO}", "correction_matches", "no such file or source"),
+        (f"{BY_PLACE.replace('应续保', '应续')}, {WORDS}, {WHO}", "correction_matches", "column or cell: 应续人数"),
+        (f"{BY_ROW.replace('镇街', '乡')}, {WORDS}, {WHO}", "correction_matches", "column or cell: 乡"),
+        (f"{BY_PLACE.replace('line 2', 'line 2x')}, {WORDS}, {WHO}", "correction_matches", "column or cell: line 2x"),
+        (f"{BY_PLACE.replace('line 2', 'line 9')}, {WORDS}, {WHO}", "correction_matches", "no row matches"),
+        (f"{BY_PLACE.replace('line 2', 'line 1')}, {WORDS}, {WHO}", "correction_matches", "no row matches"),
+        (f"{BY_ROW.replace('2013', '2014')}, {WORDS}, {WHO}", "correction_matches", "no row matches"),
+        (f"{BY_ROW.replace('镇街: 新丰镇', 'due: 80')}, {WORDS}, {WHO}", "correction_matches",
+         "2 rows match: 2013/pension_renewal.csv line 3、2013/pension_renewal.csv line 4"),
+        (f"{BY_PLACE}, expect: 121, replace: 102, {WHO}", "correction_expects",
+         "the file does not say what is expected (2013/pension_renewal.csv line 2)"),
+        (f"{BY_PLACE}, expect: 121, replace: 120, {WHO}", "correction_expects",
+         "the file was mended; take the entry out (2013/pension_renewal.csv line 2)"),
+    ],
+)  # fmt: skip
+def test_a_correction_that_does_not_fit_corrects_nothing_and_is_told(
+    raw: Path, declared: str, rule: str, told: str
+) -> None:
+    write_csv(raw / "2013/pension_renewal.csv", RENEWED)
+    connection, problems = correcting(raw, f"# 更正\n- {{{declared}}}\n")
+    assert [(problem.file, problem.cell, problem.rule) for problem in problems] == [("corrections.yml", "line 2", rule)]
+    assert told in problems[0].message_en
+    assert ("源文件已改为更正后的值" in problems[0].message_zh) == ("the file was mended" in told)
+    assert problems[0].message_zh and problems[0].remedy_zh and problems[0].remedy_en
+    assert rows(connection, "FROM applied_correction") == []
+    assert rows(connection, "SELECT due FROM typed_pension_renewal") == [120, 80, 80, 280]
+
+
+def test_the_same_cell_is_not_corrected_twice(raw: Path) -> None:
+    write_csv(raw / "2013/pension_renewal.csv", RENEWED)
+    connection, (problem,) = correcting(raw, f"- {{{BY_PLACE}, {WORDS}, {WHO}}}\n- {{{BY_ROW}, {WORDS}, {WHO}}}\n")
+    assert (problem.rule, problem.cell) == ("correction_unique", "line 2")
+    assert "line 1 corrects the same cell" in problem.message_en
+    assert rows(connection, "SELECT entry, corrected FROM applied_correction") == [(1, "102")]
+
+
+@pytest.mark.parametrize(
+    ("declared", "told"),
+    [
+        ("", []),
+        ("# 无\n", []),
+        ("[", [("yaml", "line 1")]),
+        ("- {a: 1}\n- {b: ]\n", [("yaml", "line 2")]),
+        ("file: 2013/pension_renewal.csv\n", [("correction_form", "line 1")]),
+        ("5\n", [("correction_form", "line 1")]),
+        ("- 5\n", [("correction_form", "line 1")]),
+    ],
+)
+def test_what_is_no_list_of_corrections_is_told_and_an_empty_one_is_none(
+    raw: Path, declared: str, told: list[tuple[str, str]]
+) -> None:
+    write_csv(raw / "2013/pension_renewal.csv", RENEWED)
+    _, problems = correcting(raw, declared)
+    assert [(problem.rule, problem.cell) for problem in problems] == told
+
+
+def test_a_list_of_corrections_that_is_not_there_is_told(raw: Path) -> None:
+    with pytest.raises(KaoheError) as refusal:
+        ingest(duckdb.connect(), raw, delivered(raw), lambda _: None, declared=raw / "nowhere.yml")
+    assert [(problem.file, problem.rule, problem.cell) for problem in refusal.value.problems] == [
+        ("nowhere.yml", "yaml", "line 1")
+    ]
 
 
 # Towns
@@ -719,6 +998,26 @@ def test_every_source_has_its_tables_when_nothing_was_delivered(raw: Path) -> No
             described = rows(connection, f"SELECT column_name FROM (DESCRIBE {table})")
             assert described == [*place_and_kind, *columns]
             assert source == "towns" or rows(connection, f"SELECT count(*) FROM {table}") == [0]
+
+
+def test_of_a_file_that_changed_or_is_gone_nothing_old_is_left(raw: Path) -> None:
+    publicity = "年度,镇街,宣传橱窗,工作简报\n2013,新丰镇,有,无\n"
+    write_csv(raw / "2013/publicity.csv", publicity)
+    write_csv(raw / "2013/staffing.csv", "镇街,专职人员,服务对象\n新丰镇,5,9000\n")
+    write_csv(raw / "2013/pension_renewal.csv", f"{RENEWAL}\n2013,新丰镇,1,1,1,1\n2013,建设街道,2,2,2,2\n")
+    contracts = delivered(raw)
+    again, anew = duckdb.connect(), duckdb.connect()
+    ingest(again, raw, contracts, lambda _: None)
+    (raw / "2013/staffing.csv").unlink()
+    write_csv(raw / "2013/pension_renewal.csv", f"说明\n{RENEWAL},备注\n2013,七星镇,3,3,3,3,\n")
+    told: list[str] = []
+    moved = ingest(again, raw, contracts, told.append, kept=frozenset({"towns.csv", "2013/publicity.csv"}))
+    assert (moved, told) == ({"staffing", "pension_renewal"}, ["2013/pension_renewal.csv"])
+    ingest(anew, raw, contracts, lambda _: None)
+    made = [f"{kind}_{source}" for kind in ("raw", "typed") for source in contracts]
+    for table in ("delivery_file", "delivery_sheet", "delivery_column", *made):
+        query = f"SELECT * FROM {table} ORDER BY ALL"
+        assert rows(again, query) == rows(anew, query), table
 
 
 @pytest.mark.parametrize(

@@ -222,6 +222,41 @@ def test_tables_have_the_columns_and_types_the_models_rely_on() -> None:
     )
 
 
+def test_everything_is_numbered_from_one_in_the_order_of_the_document() -> None:
+    connection = loaded(AS_WRITTEN)
+    sections = [section.section for area in AS_WRITTEN.areas for section in area.sections]
+    for name, in_order in (
+        ("area", [area.area for area in AS_WRITTEN.areas]),
+        ("section", sections),
+        ("item", [item.item for item in AS_WRITTEN.items]),
+    ):
+        numbered = connection.execute(f"SELECT position, {name} FROM rubric_{name} ORDER BY position").fetchall()
+        assert numbered == list(enumerate(in_order, start=1))
+    options = "SELECT position, option FROM rubric_interpretation WHERE interpretation = 'grade_gap' ORDER BY position"
+    assert connection.execute(options).fetchall() == [(1, "none"), (2, "half_up")]
+    bands = connection.execute("SELECT position, grade FROM rubric_band ORDER BY position").fetchall()
+    assert bands == [(1, "优胜"), (2, "合格"), (3, "基本合格"), (4, "不合格")]
+
+
+def test_the_readings_of_each_scenario_are_laid_down() -> None:
+    strict = rubric.scenario(AS_WRITTEN, "strict", {"per_point": "started"})
+    connection = loaded(AS_WRITTEN, rubric.scenario(AS_WRITTEN), strict)
+    chosen = connection.execute("SELECT scenario, interpretation, option FROM rubric_setting").fetchall()
+    for scenario in (rubric.scenario(AS_WRITTEN), strict):
+        assert {name: option for which, name, option in chosen if which == scenario.name} == scenario.options
+
+
+def test_an_item_is_laid_down_under_every_choice_among_the_readings_it_follows() -> None:
+    laid_down = "SELECT DISTINCT scenario FROM rubric_reading_term WHERE item = ?"
+    connection = loaded(AS_WRITTEN)
+    assert {name for (name,) in connection.execute(laid_down, ["3.3.2"]).fetchall()} == {
+        f"per_point={part}; recovery_none={none}"
+        for part in ("whole", "started", "pro_rata")
+        for none in ("not_applicable", "full")
+    }
+    assert connection.execute(laid_down, ["1.4.1"]).fetchall() == [("",)]
+
+
 def test_terms_are_loaded_as_exact_ratios() -> None:
     rows = loaded(AS_WRITTEN).execute(
         "SELECT term, kind, points, target_n, target_d, step_n, step_d, loss_per_step_n, loss_per_step_d, part_step, "
@@ -234,6 +269,50 @@ def test_terms_are_loaded_as_exact_ratios() -> None:
         ("3.3.2.1", "shortfall", Decimal("2.00"), 1, 1, *step, 50, 1, "missing", "per_point=whole"),
         ("3.3.2.2", "shortfall", Decimal("2.00"), 9, 10, *step, 45, 1, "not_applicable", readings),
     ]
+
+
+def test_each_term_governs_its_cap_or_points_or_else_all_of_its_item() -> None:
+    found = loaded(rubric.load_edition(SISTER_CITY)).execute(
+        "SELECT term, points FROM rubric_term WHERE item IN ('1.1', '1.2', '1.3', '1.4.B', '2.2', '3.1') ORDER BY term"
+    )
+    assert dict(found.fetchall()) == {
+        "1.1.1": 6, "1.2.1": 6, "1.3.1": 2, "1.3.2": 6, "1.4.B.1": Decimal("0.5"), "2.2.1": 8, "2.2.2": 4, "3.1.1": 4,
+        "3.1.2": 3,
+    }  # fmt: skip
+
+
+SENTENCES = {
+    "1.1.1": "assessors decide",
+    "1.2.1": "training sessions by tier: 6 from 4, 3 from 2, 0 from 0",
+    "1.3.1": "no publicity window or briefing takes 2",
+    "1.3.2": "6 for articles ≥ 6, nothing below",
+    "1.4.B.1": "bonus, at most 0.5",
+    "2.1.1": ("renewal rate by tier: 15 from 95%, 12 from 90%, 8 from 85%, 0 from 0%; nothing to divide by: reached"),
+    "2.2.1": (
+        "benefit authentication rate ≥ 99%, each 0.5% short takes 1 (in proportion), at most 8, all of it beyond 96%; "
+        "nothing to divide by: missing"
+    ),
+    "2.V.1": "renewal rate ≥ 80% is required; nothing to divide by: not applicable",
+    "3.1.1": (
+        "errors in statistical reports ≤ 0, each 1 short takes 0.5 (whole steps only), at most 4, all of it beyond 6"
+    ),
+    "3.1.2": (
+        "statistical reports on time ≥ 100%, each 5% short takes 1 (each step begun), at most 3; "
+        "nothing to divide by: missing"
+    ),
+    "3.3.1": "5 for persons served per staff ≤ 3000, in proportion below; nothing to divide by: the worst",
+}
+
+
+def test_a_rule_is_told_as_a_sentence() -> None:
+    edition = rubric.load_edition(SISTER_CITY)
+    strict = rubric.scenario(edition, options={"articles_short": "nothing"})
+    told = loaded(edition, strict).execute("SELECT term, rule_en, rule_zh FROM rubric_term").fetchall()
+    assert {term: en for term, en, _ in told if term in SENTENCES} == SENTENCES
+    assert {term: zh for term, _, zh in told if term in {"2.2.1", "3.V.1"}} == {
+        "2.2.1": "资格认证率 ≥ 99%，每差 0.5% 扣 1 分（按比例），最多扣 8 分，差过 96% 即全扣；分母为 0 为暂缺",
+        "3.V.1": "须统计报表差错数 ≤ 8",
+    }
 
 
 def test_each_scenario_is_resolved_by_its_own_options() -> None:
@@ -541,6 +620,16 @@ interpretations:
       - {option: one, title: {zh: 一, en: one}}
       - {option: two, title: {zh: 二, en: two}}
 """
+PER_POINT_AGAIN = """\
+interpretations:
+  - interpretation: per_point
+    question: {zh: 备用, en: spare}
+    default: whole
+    options:
+      - {option: whole, title: {zh: 一, en: one}}
+      - {option: started, title: {zh: 二, en: two}}
+      - {option: pro_rata, title: {zh: 三, en: three}}
+"""
 ONE_EXAMPLE = """\
 examples:
   - title: {zh: 例, en: case}
@@ -570,6 +659,9 @@ BROKEN = [
     Case("shape", A1, "item: 1.4.1", "points: 1", "points: 1.005", "points: ", "1.4.1", "two decimals"),
     Case("shape", A1, "item: 1.4.1", "kind: judged", "kind: jugded", "kind: ", "1.4.1", "does not match any"),
     Case("shape", A1, "item: 1.4.3", "step: 1", "step: 0", "step: 0", "1.4.3", "above 0"),
+    Case("shape", ED, "", "points: 100\n", "", "", "2013", "points: Field required"),
+    Case("shape", "examples.yml", "", "examples: []", "examples: [{title: case, given: {}, expect: {total: 1}}]",
+         "title: case", "", "should be a valid dictionary"),
     Case("shape", A1, "item: 1.4.3", "part_step: whole", "part_step: hole", "part_step: ", "1.4.3",
          "'whole', 'started'"),
     Case("shape", A1, "item: 1.4.3", "loss_per_step", "los_per_step", "los_per_step: 1", "1.4.3", "Extra inputs"),
@@ -591,6 +683,8 @@ BROKEN = [
          "already"),
     Case("unique", ED, "default: none", "    default", "    default: half_up\n    default", "default: cap", "bonus_cap",
          "twice"),
+    Case("unique", ED, "", "interpretations:\n", PER_POINT_AGAIN, "interpretation: per_point", "per_point",
+         "interpretation per_point is there already", near="default: whole"),
     Case("unique", ED, "", "edition: 2013", "edition: 2014", "edition: 2014", "2014", "a folder called 2013"),
     # Points add up
     Case("points", A1, "item: 1.4.3", "points: 2", "points: 3", "points: 10", "1.4", "add up to 11",
@@ -721,6 +815,60 @@ def test_a_law_broken_is_told_with_file_line_and_item(tmp_path: Path, case: Case
     assert all(problem.message_zh and problem.remedy_zh and problem.remedy_en for problem in told)
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "zh", "value"),
+    [
+        ("        clause: 一(四)1\n", "", "clause：缺少此项", ""),
+        ("basis: judged", "bases: judged", "bases：没有这一项", "judged"),
+        ("basis: judged", "basis: said", "basis：不在可选值之内", "said"),
+        ("points: 1", "points: 1。5", "points：数值写法不对", "1。5"),
+        ("kind: judged", "kind: jugded", "：没有这种类型", ""),
+        ("kind: judged", "sort: judged", "：未写明类型", ""),
+        ("clause: 一(四)1", 'clause: ""', "clause：不得为空", ""),
+        ("clause: 一(四)1", "clause: [一]", "clause：不符合要求", ""),
+        ("terms:\n          - kind: judged", "terms: []", "terms：至少要有一项", ""),
+    ],
+)
+def test_what_is_wrong_with_the_shape_of_an_entry_is_told_in_chinese_too(
+    tmp_path: Path, old: str, new: str, zh: str, value: str
+) -> None:
+    told = rubric.lint(broken(tmp_path, Case("", A1, "item: 1.4.1", old, new, "", "", "")))
+    assert [problem.value for problem in told if problem.message_zh.endswith(zh)] == [value]
+
+
+@pytest.mark.parametrize(
+    ("file", "after", "name", "again"),
+    [
+        (A1, "points: 25", "section: 1.2", "section: 1.1"),
+        (A1, "section: 1.4", "item: 1.4.3", "item: 1.4.2"),
+        (A2, "#", "area: 2", "area: 1"),
+        (IN, "", "indicator: analyses", "indicator: articles"),
+        (ED, "", "grade: 合格", "grade: 优胜"),
+        (ED, "default: none", "option: half_up", "option: none"),
+    ],
+)
+def test_a_name_used_twice_is_told_on_its_own_line(
+    tmp_path: Path, file: str, after: str, name: str, again: str
+) -> None:
+    """Also where it is not what its entry begins with."""
+    folder = broken(tmp_path, Case("", file, after, name, "SPARE", "", "", ""))
+    text = (folder / file).read_text(encoding="utf-8")
+    entry = re.search(r"^( *(?:- )?(?:\{)?)SPARE(.*)$", text, re.MULTILINE)
+    assert entry
+    indent = entry[1].replace("-", " ").replace("{", " ")
+    if "{" in entry[1]:
+        moved = f"{entry[1]}{entry[2].removeprefix(', ')[:-1]},\n{indent}{again}}}"
+    else:
+        following = re.compile(r"\n *(.*(?:\n" + indent + r" .*)*)").match(text, entry.end())
+        assert following
+        moved = f"{entry[1]}{following[1]}\n{indent}{again}"
+        text = text[: entry.end()] + text[following.end() :]
+    (folder / file).write_text(text[: entry.start()] + moved + text[entry.end() :], encoding="utf-8")
+    line = text.count("\n", 0, entry.start()) + moved.count("\n") + 1
+    told = [problem for problem in rubric.lint(folder) if problem.rule == "unique"]
+    assert [(problem.file, problem.cell) for problem in told] == [(f"2013/{file}", f"line {line}")], told
+
+
 def test_every_file_is_told_of_in_one_pass(tmp_path: Path) -> None:
     folder = broken(tmp_path, Case("", A1, "item: 1.4.1", "points: 1", "points: one", "", "", ""))
     for name, old, new in (
@@ -750,8 +898,17 @@ def test_a_missing_file_is_a_problem_and_no_crash(tmp_path: Path) -> None:
     with pytest.raises(KaoheError) as caught:
         rubric.load_edition(tmp_path / "2013")
     assert [problem.file for problem in caught.value.problems] == ["2013/edition.yml", "2013/indicators.yml"]
+    assert {(problem.cell, problem.column) for problem in caught.value.problems} == {("line 1", "")}
+    assert all("No such file" in problem.message_en for problem in caught.value.problems)
     with pytest.raises(KaoheError):
         rubric.load_examples(tmp_path / "2013")
+
+
+def test_what_a_total_cannot_be_is_told_in_a_fixed_order(tmp_path: Path) -> None:
+    three = "bonus_cap: {interpretation: per_point, whole: shut, started: open, pro_rata: ajar}"
+    told = rubric.lint(broken(tmp_path, Case("", ED, "", "bonus_cap: {interpretation: bonus_cap}", three, "", "", "")))
+    said = [problem.message_en.partition(";")[0] for problem in told if problem.rule == "totals"]
+    assert said == [f"bonus_cap cannot be {each}" for each in ("ajar", "open", "shut")]
 
 
 def test_whole_bands_do_where_totals_are_rounded_first(tmp_path: Path) -> None:

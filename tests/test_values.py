@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.contracts import Constraints, ContractField
-from pipelines.ingest.values import is_unparsed, reports_nothing, town_key, typed_expression
+from pipelines.ingest.values import is_unparsed, misleading_characters, reports_nothing, town_key, typed_expression
 
 MISSING, REFUSED = object(), object()
 
@@ -77,6 +77,8 @@ def parsed(field: ContractField, texts: list[str]) -> list[Any]:
         (INTEGER, "9223372036854775807", 2**63 - 1),
         (INTEGER, "9223372036854775808", REFUSED),
         *((INTEGER, mark, MISSING) for mark in ("", " ", "\u3000", "—", "——", "-", "－", "/", "／", "无", "…", "……")),
+        *((INTEGER, mark, MISSING) for mark in ("--", "–", "─", "──", "\\")),
+        *((INTEGER, text, REFUSED) for text in ("7~", "~", "·", "---", "无数据")),
         (MONTH, "3月", 3),
         (MONTH, "03月份", 3),
         (MONTH, "１２", 12),
@@ -122,8 +124,8 @@ def parsed(field: ContractField, texts: list[str]) -> list[Any]:
         (YEAR, "2013年度", 2013),
         (YEAR, "13", REFUSED),
         (YEAR, "3013", REFUSED),
-        *((BOOLEAN, text, True) for text in ("是", "有", "√", "Y", "y", "true", "1")),
-        *((BOOLEAN, text, False) for text in ("否", "无", "×", "N", "n", "FALSE", "0")),
+        *((BOOLEAN, text, True) for text in ("是", "有", "√", "✓", "✔", "Y", "y", "yes", "YES", "true", "1", " １ ")),
+        *((BOOLEAN, text, False) for text in ("否", "无", "×", "✗", "✘", "N", "n", "no", "NO", "FALSE", "0", " ０ ")),
         (BOOLEAN, "部分", REFUSED),
         (BOOLEAN, "—", MISSING),
         (STRING, " 镇级　培训\n会，第１期（Ａ） ", "镇级 培训 会，第1期（A）"),
@@ -150,6 +152,21 @@ def test_a_text_means_what_an_office_means_by_it(field: ContractField, text: str
 )
 def test_a_town_is_looked_up_by_its_bare_name(name: str, key: str) -> None:
     assert database().execute(f"SELECT {town_key('name')} FROM (SELECT ? AS name)", [name]).fetchall() == [(key,)]
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("清岚街道", None),
+        ("清岚街道\u0430", "\u0430 U+0430"),
+        ("\u202e道街", "U+202E"),
+        ("\u041e\u0430\ufffd\u041e", "\u041e U+041E、\u0430 U+0430、\ufffd U+FFFD"),
+        ("⼤街", "⼤ U+2F24"),
+    ],
+)
+def test_characters_that_are_not_what_they_look_like_are_named(name: str, told: str | None) -> None:
+    named = f"SELECT {misleading_characters('name')} FROM (SELECT ? AS name)"
+    assert database().execute(named, [name]).fetchall() == [(told,)]
 
 
 PIECES = st.sampled_from(

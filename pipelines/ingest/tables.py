@@ -180,7 +180,7 @@ class Tables:
             is_header = first is not None and all(
                 at < len(row) and plain(row[at] or "") == text for at, text in heading
             )
-            beyond = first_cell(row[end:]) if end is not None and len(row) > end else None
+            beyond = first_cell(row[end:]) if end is not None else None
             width = len(row)
             cells = [text if at is None else row[at] if at < width else None for at, text in told]
             self._wait(source, (delivery.name, sheet, number, header.row, is_header, first, beyond, *cells))

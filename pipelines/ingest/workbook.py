@@ -120,12 +120,14 @@ def _too_large() -> UnreadableError:
 
 
 def _sheet(sheet: CalamineSheet, shown: dict[int, dict[int, str]]) -> Sheet:
+    # Not total_height, which is one short where the table begins in the first row.
+    height = sheet.end[0] + 1 if sheet.end else 0
     areas = [
         MergedArea(top, left, bottom, right, None)
         for (top, left), (bottom, right) in sheet.merged_cell_ranges or ()
-        if top < sheet.total_height
+        if top < height
     ]
-    if sum(min(area.bottom, sheet.total_height) - area.top + 1 for area in areas) > _MERGED_ROWS:
+    if sum(min(area.bottom + 1, height) - area.top for area in areas) > _MERGED_ROWS:
         raise UnreadableError("合并单元格互相重叠或过多", "merged cells overlap or are too many", remedy=_MADE_ANEW)
     # Excel keeps a merged area's value in its top left cell only; every row of the area means it.
     of_row: dict[int, list[MergedArea]] = defaultdict(list)

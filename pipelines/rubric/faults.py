@@ -102,8 +102,12 @@ _SHAPE_ZH = {
 
 def shape_problem(file: str, line: int, item: str, path: Sequence[str | int], error: Any) -> Problem:
     """What pydantic found wrong with the shape of the entry that ``path`` leads to."""
-    field = ".".join(str(part) for part in path)
-    told = error["msg"].removeprefix("Value error, ")
     value = error["input"] if isinstance(error["input"], str) else ""
+    return problem_at(file, line, item, "shape", *shape_in_words(path, error), value)
+
+
+def shape_in_words(path: Sequence[str | int], error: Any) -> tuple[str, str]:
+    """The same in words, Chinese and English."""
+    field = ".".join(str(part) for part in path)
     said = _SHAPE_ZH.get(error["type"], "不符合要求")
-    return problem_at(file, line, item, "shape", f"{field}：{said}", f"{field}: {told}", value)
+    return f"{field}：{said}", f"{field}: {error['msg'].removeprefix('Value error, ')}"

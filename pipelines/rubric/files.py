@@ -17,7 +17,16 @@ from pipelines.errors import Exit, KaoheError, Problem
 from pipelines.plain_yaml import PlainComposer
 from pipelines.rubric.edition import BY_INTERPRETATION, Area, Edition, EditionFile, IndicatorsFile
 from pipelines.rubric.examples import Example, ExamplesFile
-from pipelines.rubric.faults import Broken, Where, find_place, items_of, problem_at, problems_of, shape_problem
+from pipelines.rubric.faults import (
+    Broken,
+    Where,
+    find_place,
+    items_of,
+    problem_at,
+    problems_of,
+    shape_in_words,
+    shape_problem,
+)
 from pipelines.rubric.readings import combinations, known_options, mappings_in, resolve
 from pipelines.rubric.terms import TERM, TERM_KINDS
 
@@ -156,9 +165,8 @@ def _misshapen(edition: Edition, where: Where, terms: Sequence[Any]) -> Iterator
             except ValidationError as error:
                 for each in error.errors():
                     # What pydantic names first is the kind of term, which is no step on the way to the place.
-                    told = shape_problem("", 0, "", each["loc"][1:] or each["loc"], each)
-                    at = (*where, position, *each["loc"][1:])
-                    yield Broken(at, "shape", told.message_zh, told.message_en, choice)
+                    zh, en = shape_in_words(each["loc"][1:] or each["loc"], each)
+                    yield Broken((*where, position, *each["loc"][1:]), "shape", zh, en, choice)
 
 
 def _lacking(where: Where, written: Any, known: Mapping[str, Sequence[str]]) -> Iterator[Broken]:

@@ -19,7 +19,7 @@ from pipelines import run as flow
 from pipelines.analysis.marts import open_marts
 from pipelines.contracts import load_contracts
 from pipelines.errors import Exit, KaoheError
-from pipelines.ingest.identity import read_key, set_key, without_identity_numbers
+from pipelines.ingest.identity import REFUSALS, read_key, set_key, without_identity_numbers
 from pipelines.masking import masked, masked_sql
 from pipelines.publish import publication
 from pipelines.report.notice import write_notice
@@ -197,6 +197,54 @@ def test_many_numbers_agree_with_a_second_opinion() -> None:
             refused = "*** rounded" if text.endswith("000") else "*** check"
             is_right = number(text[6:14], int(text[14:17])) == text
             assert made == (hmac.new(key, text.encode(), hashlib.sha256).hexdigest() if is_right else refused), text
+
+
+def test_a_number_that_is_none_is_put_away_with_the_reason_and_so_is_what_stands_beside_it() -> None:
+    connection = duckdb.connect()
+    set_key(connection, b"k" * 32)
+    reasons = {
+        PERSONS[1][:-1] + ("1" if PERSONS[1][-1] != "1" else "2"): "check",
+        "99000119800101777": "form",
+        number(f"{YEAR + 1}0101", 31): "birth",
+        number(f"{YEAR - 121}1231", 31): "birth",
+        number("19800230", 32): "birth",
+        "990001198001017000": "rounded",
+        "9.90001198001017E+17": "rounded",
+    }
+    made = {text: f"*** {reason}" for text, reason in reasons.items()} | {"无": "无"}
+    contract = load_contracts()["contributions"]
+    others = ", ".join(f"NULL::VARCHAR AS {field.name}" for field in contract.fields if field.name != "person_id")
+    connection.execute(
+        f"CREATE TABLE arriving AS SELECT '{YEAR}/contributions.csv' AS source_file, person_id AS first_cell, "
+        f"CASE WHEN person_id <> '无' THEN '{NOTED[0]}' END AS beyond, {others}, person_id "
+        "FROM (SELECT unnest(?) AS person_id)",
+        [list(made)],
+    )
+    kept = connection.execute(
+        f"SELECT person_id, first_cell, beyond FROM ({without_identity_numbers(contract, 'arriving')})"
+    ).fetchall()
+    assert kept == [(text, "***", "***") if "***" in text else (text, text, None) for text in made.values()]
+    assert set(reasons.values()) == set(REFUSALS)
+
+
+def test_a_key_that_others_read_or_that_is_short_or_travels_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "settings"
+    folder.mkdir()
+    for name, content, mode, told in (
+        ("open.key", "0" * 64, 0o604, "chmod 600"),
+        ("of-a-group.key", "0" * 64, 0o640, "chmod 600"),
+        ("short.key", "0" * 31, 0o600, "shorter than 32 bytes"),
+    ):
+        (folder / name).write_text(content)
+        (folder / name).chmod(mode)
+        with pytest.raises(KaoheError, match=told) as refused:
+            read_key(folder / name, [tmp_path / "raw"])
+        assert refused.value.code == Exit.ENVIRONMENT
+    (folder / "sound.key").write_text(f" {'0' * 32}\n")
+    (folder / "sound.key").chmod(0o600)
+    assert read_key(folder / "sound.key", [tmp_path / "raw"]) == b"0" * 32
+    with pytest.raises(KaoheError, match="may not lie in"):
+        read_key(folder / "sound.key", [tmp_path / "raw", tmp_path])
 
 
 @pytest.mark.long

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import time
+import zipfile
 from pathlib import Path
 
 import openpyxl
@@ -16,6 +17,7 @@ from openpyxl.styles import Font
 from pipelines.errors import Exit
 from pipelines.ingest import workbook as reading
 from pipelines.ingest import workbook_process
+from pipelines.ingest.kinds import refuse_other_kind
 from pipelines.ingest.sheets import UnreadableError
 from pipelines.ingest.workbook_process import WorkbookProcess
 
@@ -142,6 +144,29 @@ def test_what_is_no_sound_workbook_is_told_for_what_it_is(name: str, told: Told)
     assert remedy in problem.remedy_zh, problem
 
 
+#: Workbooks by their bytes, whatever is wrong further in.
+WORKBOOKS = {
+    f"staffing-{name}.xlsx"
+    for name in ("broken", "laughs", "entity", "simple-entity", "wide", "twice", "outside", "row", "figure", "long",
+                 "merged", "corners", "nothing")
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_a_file_is_shows_in_its_bytes_whatever_it_is_called(name: str, tmp_path: Path) -> None:
+    content, zh, en, remedy = REFUSED[name]
+    path = tmp_path / name
+    path.write_bytes(content)
+    if name in WORKBOOKS:
+        refuse_other_kind(path)
+        return
+    with pytest.raises(UnreadableError) as refused:
+        refuse_other_kind(path)
+    assert zh in refused.value.zh
+    assert en in refused.value.en
+    assert refused.value.remedy and remedy in refused.value.remedy[0]
+
+
 #: What the reader itself finds, and not the limits of the process it runs in; cells out of reach besides.
 READ_HERE = ["twice", "laughs", "merged", "row", "long", "figure", "outside", "broken"]
 BEYOND = {
@@ -162,6 +187,26 @@ def test_the_reader_itself_takes_no_harm(name: str, tmp_path: Path) -> None:
         for sheet in reading.open_workbook(tmp_path / "harm.xlsx"):
             list(sheet.rows)
     assert told in refused.value.en
+
+
+def test_what_a_workbook_declares_is_found_behind_pictures_too(tmp_path: Path) -> None:
+    written = io.BytesIO()
+    harmful = zipfile.ZipFile(io.BytesIO(declaring(b'<!ENTITY x "77">', b"&x;")))
+    with zipfile.ZipFile(written, "w") as package:
+        package.writestr("xl/media/image1.png", b"\x89PNG")
+        for name in harmful.namelist():
+            package.writestr(name, harmful.read(name))
+    (tmp_path / "harm.xlsx").write_bytes(written.getvalue())
+    with pytest.raises(UnreadableError, match="entities"):
+        list(reading.open_workbook(tmp_path / "harm.xlsx"))
+
+
+def test_merged_cells_below_the_last_row_do_not_make_up_for_too_many_above(tmp_path: Path) -> None:
+    content, *_ = REFUSED["staffing-merged.xlsx"]
+    below = b'<mergeCells><mergeCell ref="A1048575:B1048576"/><mergeCell ref="C1048575:D1048576"/>'
+    (tmp_path / "harm.xlsx").write_bytes(repacked(content, {SHEET: replacing(b"<mergeCells>", below)}))
+    with pytest.raises(UnreadableError, match="merged cells overlap"):
+        list(reading.open_workbook(tmp_path / "harm.xlsx"))
 
 
 def test_a_sheet_that_is_a_chart_holds_no_rows_and_a_picture_is_not_looked_into(tmp_path: Path) -> None:
