@@ -844,7 +844,10 @@ WORDS = "expect: 120, replace: 102"
         (f"cell: line 2, column: 应续保人数, {WORDS}, {WHO}", "correction_form", "file and cell, or"),
         (f"{BY_PLACE}, {WORDS}, reason: ' ', who: 甲, on: 2014-02-03", "correction_form", "reason and who"),
         (f"{BY_PLACE}, {WORDS}, reason: 错, who: '', on: 2014-02-03", "correction_form", "reason and who"),
-        (f"{BY_PLACE}, {WORDS}, reason: 错, who: 甲, on: 二月三日", "correction_form", "on: Input should"),
+        (f"{BY_PLACE}, {WORDS}, reason: 错, who: 甲, on: 二月三日", "correction_form", "on: a day is written as"),
+        # Not seconds since 1970.
+        (f"{BY_PLACE}, {WORDS}, reason: 错, who: 甲, on: 86400", "correction_form", "on: a day is written as"),
+        (f"{BY_PLACE}, {WORDS}, reason: 错, who: 甲, on: 2014-02-30", "correction_form", "on: Input should"),
         (f"{BY_PLACE}, {WORDS}, {WHO}, note: x", "correction_form", "note: Extra inputs"),
         (f"{BY_PLACE.replace('renewal', 'renewals')}, {WORDS}, {WHO}", "correction_matches", "no such file or source"),
         (f"{BY_ROW.replace('renewal', 'renewals')}, {WORDS}, {WHO}", "correction_matches", "no such file or source"),

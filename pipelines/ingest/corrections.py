@@ -19,7 +19,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +28,7 @@ from ruamel.yaml.constructor import RoundTripConstructor
 from ruamel.yaml.error import YAMLError
 
 from pipelines.contracts import Contract, ContractField
+from pipelines.day import Day
 from pipelines.errors import Problem
 from pipelines.ingest.header import plain
 from pipelines.ingest.values import squeezed_text, town_key
@@ -57,7 +57,7 @@ class _Entry(BaseModel):
     replace: str
     reason: str
     who: str
-    on: date
+    on: Day
 
     @model_validator(mode="after")
     def _names_one_cell(self) -> _Entry:
@@ -176,7 +176,7 @@ def _read(path: Path) -> tuple[list[tuple[int, _Entry]], list[Problem]]:
         except ValidationError as error:
             for each in error.errors():
                 where = ".".join(map(str, each["loc"]))
-                en = f"{where}: {each['msg']}" if where else each["msg"].removeprefix("Value error, ")
+                en = f"{where}: " * bool(where) + each["msg"].removeprefix("Value error, ")
                 zh = f"此条写法不对：{where or '须写明 file、cell 或 source、year、match、column，以及 reason、who'}"
                 problems.append(_problem(path.name, line, "correction_form", zh, en))
     return entries, problems

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
 from fractions import Fraction
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, WithJsonSchema
 
+from pipelines.day import Day
 from pipelines.rubric.numbers import Closed, Name, Points, SomePoints, Text, Words
 
 #: What a field that follows an interpretation looks like to an editor.
@@ -102,7 +102,7 @@ class Document(Closed):
 
     title: Text
     number: Words
-    issued: date
+    issued: Day
     issuer: Text
     replaces: Words
 
