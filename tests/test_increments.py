@@ -17,6 +17,7 @@ from pipelines.contracts import load_contracts
 from pipelines.demo import write_demo
 from pipelines.errors import Exit, KaoheError
 from pipelines.ingest import ingest
+from pipelines.quality import expectations
 from pipelines.transform import Model, load_models
 
 BY_TOWN = [model for model in load_models().values() if model.by_town]
@@ -114,6 +115,21 @@ def test_a_changed_file_makes_anew_what_it_reaches(office: flow.Settings, change
     assert "authentication_rate" not in made
     assert "town_score" in made
     _assert_clean(office, outcome)
+
+
+def test_checks_of_what_has_not_changed_are_not_asked_again(
+    office: flow.Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: set[str] = set()
+    evaluate = expectations.validate
+    monkeypatch.setattr(
+        expectations, "validate", lambda there, checks: asked.update(c.name for c in checks) or evaluate(there, checks)
+    )
+    correct_a_figure(office.raw)
+    _run(office)
+    assert "citizen_card.type.on_time" in asked
+    assert {"towns.not_delivered", "towns.same_bytes", "activities.no_rows_activities"} <= asked
+    assert not {"staffing.required.full_time_staff", "assessor_scores.assessors_apart.score"} & asked
 
 
 @pytest.mark.long

@@ -46,14 +46,14 @@ def run_checks(
     """Evaluate every check of received rows and keep all rows that break one: gate_check and check_failure.
 
     ``there`` counts the rows that break a check, the database itself unless given; which they are the database finds.
-    Of sources that are not ``changed`` what their contracts found before is kept, unless that is None. KaoheError
-    (integrity) where the count that decided and the rows found differ.
+    Of sources that are not ``changed`` what was found before is kept, unless that is None. KaoheError (integrity) where
+    the count that decided and the rows found differ.
     """
     checks = every_check(contracts)
     if changed is None:
         _begin(connection)
     else:
-        spanning = {check.name for check in spanning_checks()}
+        spanning = {check.name for check in spanning_checks() if _may_have_moved(check, contracts.keys() - changed)}
         checks = [check for check in checks if check.source in changed or check.name in spanning]
         for table in ("check_failure", "gate_check"):
             names = [[check.name for check in checks]]
@@ -65,6 +65,12 @@ def run_checks(
     return GateResult(
         int(counts.get("critical", 0)), int(counts.get("warning", 0)), tuple(problems(connection, "critical"))
     )
+
+
+def _may_have_moved(check: Check, unchanged: Collection[str]) -> bool:
+    """Whether a check that spans sources reads anything but the rubric, the register and sources ``unchanged``."""
+    still = {"town_year", "town_register", *(f"typed_{source}" for source in unchanged)}
+    return any(table not in still and not table.startswith("rubric_") for table in transform.tables(check.query))
 
 
 def _begin(connection: duckdb.DuckDBPyConnection) -> None:
