@@ -164,3 +164,13 @@ def test_a_kind_of_term_the_models_do_not_know_is_never_scored_as_another() -> N
     assert losses() == {(False,)}
     connection.execute("UPDATE rubric_term SET kind = 'another' WHERE kind = 'proportion'")
     assert losses() == {(True,)}
+
+
+def test_an_edition_without_conditions_grades_every_town_by_its_total() -> None:
+    connection = _figures(Recipe(seed=1, years=1, undelivered=(), patchy=0, town_years=3).world())
+    connection.execute("DELETE FROM rubric_condition")
+    transform.run_models(connection, [transform.load_models()["scored_town"]])
+    towns = connection.execute("SELECT town_id FROM town_year ORDER BY ALL").fetchall()
+    assert connection.execute("SELECT town_id FROM scored_town ORDER BY ALL").fetchall() == towns
+    asked = "SELECT DISTINCT grade_high IS NULL, condition_met FROM scored_town"
+    assert connection.execute(asked).fetchall() == [(False, None)]
