@@ -238,6 +238,21 @@ def test_everything_is_numbered_from_one_in_the_order_of_the_document() -> None:
     assert bands == [(1, "优胜"), (2, "合格"), (3, "基本合格"), (4, "不合格")]
 
 
+def test_the_document_an_edition_restates_is_laid_down() -> None:
+    document = AS_WRITTEN.head.document
+    laid_down = loaded(AS_WRITTEN).execute("SELECT edition, title_zh, number, issued FROM rubric_edition").fetchall()
+    assert laid_down == [("2013", document.title.zh, document.number, document.issued)]
+
+
+@pytest.mark.parametrize(
+    ("part_step", "taken"), [("whole", Fraction(1)), ("started", Fraction(2)), ("pro_rata", Fraction(3, 2))]
+)
+def test_a_part_of_a_step_takes_what_its_reading_says(part_step: str, taken: Fraction) -> None:
+    steps = {"target": "0.99", "step": "0.02", "loss_per_step": "1", "part_step": part_step}
+    term = rubric.Shortfall.model_validate({"kind": "shortfall", "indicator": "information_accuracy", **steps})
+    assert term.loss_at(Fraction("0.96")) == taken
+
+
 def test_the_readings_of_each_scenario_are_laid_down() -> None:
     strict = rubric.scenario(AS_WRITTEN, "strict", {"per_point": "started"})
     connection = loaded(AS_WRITTEN, rubric.scenario(AS_WRITTEN), strict)
