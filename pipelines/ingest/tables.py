@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 _BATCH = 50_000
 #: Up to so many bytes, planning a query for a file takes the database longer than Python takes to read it.
 _SMALL = 1 << 17
-#: From so many bytes on, several machines take less time for a Parquet file than moving it there and back.
+#: From so many bytes on, a file is worth what it costs to hand its rows to another reader and take them back.
 _LARGE = 1 << 26
 #: Types whose values every engine writes alike; floats and times are not among them.
 _WRITTEN_ALIKE = {"VARCHAR", "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "DECIMAL", "BOOLEAN", "DATE"}
@@ -133,7 +133,7 @@ class Tables:
             "SELECT DISTINCT source FROM delivery_file ANTI JOIN kept_file USING (source_file)"
         ).fetchall()
         for (source,) in gone:
-            self._connection.execute(f"CREATE TEMP TABLE forgotten_{source} AS {self._read_anew(source)}")
+            self._connection.execute(f"CREATE TEMP TABLE forgotten_{source} AS {self._of_files_not_kept(source)}")
             for table in (f"raw_{source}", f"typed_{source}"):
                 self._connection.execute(f"DELETE FROM {table} WHERE source_file NOT IN (FROM kept_file)")
         for table in ("delivery_file", "delivery_sheet", "delivery_column"):
@@ -141,7 +141,7 @@ class Tables:
         return {source for (source,) in gone}
 
     @staticmethod
-    def _read_anew(source: str) -> str:
+    def _of_files_not_kept(source: str) -> str:
         return f"SELECT * FROM typed_{source} WHERE source_file NOT IN (FROM kept_file)"
 
     def _note_moved(self, source: str) -> None:
@@ -150,7 +150,7 @@ class Tables:
             return
         # Of a source of which no file is gone nothing was forgotten.
         self._connection.execute(f"CREATE TEMP TABLE IF NOT EXISTS forgotten_{source} AS FROM typed_{source} LIMIT 0")
-        before, now = f"(FROM forgotten_{source})", f"({self._read_anew(source)})"
+        before, now = f"(FROM forgotten_{source})", f"({self._of_files_not_kept(source)})"
         self._connection.execute(f"""
             CREATE TEMP TABLE moved_accepted_{source} AS SELECT DISTINCT year, town_id
             FROM (({before} EXCEPT ALL {now}) UNION ALL ({now} EXCEPT ALL {before}))""")
@@ -193,8 +193,6 @@ class Tables:
         with blank lines, line breaks within quotes, rows of more than ``width`` cells or errors is for ``add_sheet``,
         and so is a small one.
         """
-        import duckdb
-
         if delivery.size < _SMALL:
             return False
         with in_utf8(delivery.path, sheet.encoding, self._folder()) as path:
@@ -202,27 +200,35 @@ class Tables:
             if lines is None:
                 return False
             is_seen_by_all = path == delivery.path and width == header.width
-            if not (is_seen_by_all and self._read_text_there(delivery, sheet.delimiter, header, lines, town)):
-                columns = ", ".join(f"'c{at}': 'VARCHAR'" for at in range(width))
-                try:
-                    self._connection.execute(f"""
-                        CREATE OR REPLACE TEMP TABLE lines AS SELECT * FROM read_csv(
-                            {literal(path)}, columns = {{{columns}}}, auto_detect = FALSE, header = FALSE,
-                            delim = {literal(sheet.delimiter)}, quote = '"', escape = '"', null_padding = TRUE,
-                            max_line_size = {_LONGEST_LINE})""")
-                except duckdb.OperationalError:
-                    # Memory or disk: no other reader would do better.
-                    raise
-                except duckdb.Error:
-                    return False
-                try:
-                    if not self._keep_lines(self._connection, delivery, header, width, lines, town):
-                        return False
-                finally:
-                    self._connection.execute("DROP TABLE lines")
+            is_read = is_seen_by_all and self._read_text_there(delivery, sheet.delimiter, header, lines, town)
+            if not (is_read or self._read_text_here(delivery, path, sheet.delimiter, header, width, lines, town)):
+                return False
         self._add_columns(delivery, "", header)
         self._sheets.append((delivery.name, "", header.row, lines))
         return True
+
+    def _read_text_here(
+        self, delivery: Delivery, path: Path, delimiter: str, header: Header, width: int, lines: int, town: str | None
+    ) -> bool:
+        """Record every row of a text file, which in UTF-8 lies in ``path``; False, and none is, where it cannot be."""
+        import duckdb
+
+        columns = ", ".join(f"'c{at}': 'VARCHAR'" for at in range(width))
+        try:
+            self._connection.execute(f"""
+                CREATE OR REPLACE TEMP TABLE lines AS SELECT * FROM read_csv(
+                    {literal(path)}, columns = {{{columns}}}, auto_detect = FALSE, header = FALSE,
+                    delim = {literal(delimiter)}, quote = '"', escape = '"', null_padding = TRUE,
+                    max_line_size = {_LONGEST_LINE})""")
+        except duckdb.OperationalError:
+            # Memory or disk: no other reader would do better.
+            raise
+        except duckdb.Error:
+            return False
+        try:
+            return self._keep_lines(self._connection, delivery, header, width, lines, town)
+        finally:
+            self._connection.execute("DROP TABLE lines")
 
     def _read_text_there(
         self, delivery: Delivery, delimiter: str, header: Header, lines: int, town: str | None
@@ -268,6 +274,11 @@ class Tables:
     def _reader_of(self, delivery: Delivery) -> Reader | None:
         """What reads a file in place of the database, where it is large enough."""
         return self._reader if delivery.size >= _LARGE else None
+
+    def _is_written_alike(self, table: str) -> bool:
+        """Whether every engine writes the values of a Parquet file alike."""
+        described = self._connection.execute(f"DESCRIBE SELECT * FROM {table}").fetchall()
+        return {kind.partition("(")[0] for _, kind, *_ in described} <= _WRITTEN_ALIKE
 
     @staticmethod
     def _is_header(header: Header, asked: Any) -> str:
@@ -317,9 +328,8 @@ class Tables:
             f"{_first_cell(texts.values())} AS first_cell"
         )
         try:
-            described = self._connection.execute(f"DESCRIBE SELECT * FROM {table}").fetchall()
-            is_written_alike = {kind.partition("(")[0] for _, kind, *_ in described} <= _WRITTEN_ALIKE
-            reader = self._reader_of(delivery) if is_written_alike else None
+            reader = self._reader_of(delivery)
+            reader = reader if reader and self._is_written_alike(table) else None
             keep = partial(self._keep_table, delivery, table, place, header, texts, town, has_beyond=False)
             if not (reader and keep(reader=reader)):
                 if reader:
