@@ -343,15 +343,15 @@ class Spark:
     @contextlib.contextmanager
     def _variables(self, select: str) -> Iterator[None]:
         """Let Spark know the variables of the database that a SELECT names, for no longer than it takes."""
-        names = re.findall(r"getvariable\('(\w+)'\)", select)
-        for name in dict.fromkeys(names):
+        names = dict.fromkeys(re.findall(r"getvariable\('(\w+)'\)", select))
+        for name in names:
             value = self._connection.execute(f"SELECT getvariable('{name}')").fetchall()[0][0]
             self._session.sql(f"DECLARE OR REPLACE VARIABLE {name} BINARY")
             self._session.sql(f"SET VARIABLE {name} = ?", args=[bytearray(value)])
         try:
             yield
         finally:
-            for name in dict.fromkeys(names):
+            for name in names:
                 self._session.sql(f"DROP TEMPORARY VARIABLE {name}")
 
     def _ask(self, query: str, parameters: Sequence[Any]) -> tuple[list[str], list[tuple[Any, ...]]]:

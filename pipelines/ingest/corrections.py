@@ -176,7 +176,7 @@ def _read(path: Path) -> tuple[list[tuple[int, _Entry]], list[Problem]]:
         except ValidationError as error:
             for each in error.errors():
                 where = ".".join(map(str, each["loc"]))
-                en = f"{where}: " * bool(where) + each["msg"].removeprefix("Value error, ")
+                en = (f"{where}: " if where else "") + each["msg"].removeprefix("Value error, ")
                 zh = f"此条写法不对：{where or '须写明 file、cell 或 source、year、match、column，以及 reason、who'}"
                 problems.append(_problem(path.name, line, "correction_form", zh, en))
     return entries, problems

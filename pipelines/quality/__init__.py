@@ -154,7 +154,7 @@ def _keep_failures(connection: duckdb.DuckDBPyConnection, contract: Contract, ch
     year, town = ("typed.year", "typed.town_id") if contract.town_field else ("NULL", "NULL")
     # Made first, so that the database knows how few rows it looks up among those received.
     connection.execute(f"""
-        CREATE OR REPLACE TEMP TABLE failing AS
+        CREATE TEMP TABLE failing AS
         SELECT NULL::VARCHAR AS source_file, NULL::VARCHAR AS source_sheet, NULL::BIGINT AS source_row,
             NULL::INTEGER AS position, NULL::INTEGER AS year, NULL::VARCHAR AS town_id,
             NULL::VARCHAR AS value, NULL::VARCHAR AS message_zh, NULL::VARCHAR AS message_en

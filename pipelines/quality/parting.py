@@ -33,13 +33,13 @@ def part_rows(connection: duckdb.DuckDBPyConnection, contracts: Mapping[str, Con
     for contract in contracts.values():
         if (contract.name,) in broken:
             _hold(connection, contract)
+            if contract.town_field:
+                _withhold(connection, contract)
         connection.execute(f"""
             CREATE OR REPLACE VIEW accepted_{contract.name} AS
             SELECT typed.* EXCLUDE (row_kind, unread) FROM typed_{contract.name} AS typed
             ANTI JOIN (SELECT * FROM gate_quarantine WHERE source = '{contract.name}') AS held USING ({_KEY})
             WHERE typed.row_kind = 'data'""")
-        if contract.town_field and (contract.name,) in broken:
-            _withhold(connection, contract)
     _count(connection, contracts)
 
 
