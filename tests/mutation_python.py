@@ -43,7 +43,10 @@ FOREIGN = (
 )  # fmt: skip
 #: The tests that have to notice, by the folder of the module.
 TESTS = {
-    "rubric": ("tests/test_rubric.py", "tests/test_documents.py", "tests/test_records.py", "tests/test_editions.py"),
+    "rubric": (
+        "tests/test_rubric.py", "tests/test_documents.py", "tests/test_records.py", "tests/test_editions.py",
+        "tests/test_stability.py",
+    ),
     "ingest": (
         "tests/test_values.py", "tests/test_ingest.py", "tests/hostile/test_cell_values.py",
         "tests/hostile/test_columns.py", "tests/hostile/test_corrections.py", "tests/hostile/test_encodings.py",

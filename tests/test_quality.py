@@ -272,9 +272,9 @@ def test_what_is_absent_is_named(broken: Gate) -> None:
 @pytest.mark.parametrize(
     ("check", "year", "towns"),
     [
-        ("activities.no_rows_activities", 2013, ["T2", "T3", "T4"]),
+        ("activities.no_rows", 2013, ["T2", "T3", "T4"]),
         ("assessor_scores.not_yet_judged", 2015, ["T1", "T2", "T3"]),
-        ("business_ledger.no_rows_business_ledger", 2013, ["T2", "T3", "T4"]),
+        ("business_ledger.no_rows", 2013, ["T2", "T3", "T4"]),
         ("towns.not_delivered", 2013, [None] * 4),
     ],
 )

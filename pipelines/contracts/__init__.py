@@ -1,7 +1,8 @@
 """Contracts: what each source must look like, one Table Schema file a source.
 
 The files follow Frictionless Table Schema (fields, constraints, primaryKey, foreignKeys); the properties the
-standard does not have are ``title_en``, ``aliases``, ``unit``, ``additive``, ``personal``, ``rules`` and ``coverage``.
+standard does not have are ``title_en``, ``aliases``, ``unit``, ``additive``, ``personal``, ``rules``, ``coverage`` and
+``counted``.
 """
 
 from __future__ import annotations
@@ -100,6 +101,8 @@ class Contract(_Closed):
         primary_key: fields that together name a row once.
         coverage: fields whose combinations are all expected for each delivered year (``town``: every town of the
             register in that year; ``month``: 1 to 12; any other: its ``enum``). What is absent is a warning.
+        counted: whether scores rest on how many rows a town has, so that none at all is 0 and no figure is missing;
+            a town without any is a warning.
     """
 
     name: str
@@ -111,6 +114,7 @@ class Contract(_Closed):
     foreign_keys: Annotated[tuple[ForeignKey, ...], Field(alias="foreignKeys")] = ()
     rules: tuple[Rule, ...] = ()
     coverage: tuple[str, ...] = ()
+    counted: bool = False
 
     @model_validator(mode="after")
     def _names_exist(self) -> Contract:

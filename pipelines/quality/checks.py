@@ -96,6 +96,8 @@ def _contract_checks(contract: Contract) -> Iterator[Check]:
         yield from (_date_in_reach(contract, field) for field in contract.fields if field.type == "date")
     if contract.coverage:
         yield _expected(contract)
+    if contract.counted:
+        yield _no_rows(contract)
     yield _known_column(contract)
     yield _perhaps_cut(contract)
     yield from (_total_agrees(contract, field) for field in contract.fields if field.additive)
@@ -467,6 +469,25 @@ def _expected(contract: Contract) -> Check:
     return Check(
         contract.name, "expected", "", "warning", query,
         "应有的行缺失", "a row that is expected is absent", "请补报", "report it",
+    )  # fmt: skip
+
+
+def _no_rows(contract: Contract) -> Check:
+    """Towns without a row in a year the source was delivered for, where that counts as 0."""
+    query = f"""
+        SELECT town_year.year || '/{contract.name}*' AS source_file, '' AS source_sheet,
+            CAST(NULL AS BIGINT) AS source_row, town_year.year, town_year.town_id,
+            town_year.town_name || '：该年度无任何记录，按 0 计' AS message_zh,
+            town_year.town_name || ': no row in the year, counted as 0' AS message_en
+        FROM town_year
+        SEMI JOIN (SELECT year FROM delivery_file WHERE source = '{contract.name}') AS delivered USING (year)
+        ANTI JOIN (SELECT year, town_id FROM typed_{contract.name} WHERE row_kind = 'data') AS present
+            USING (year, town_id)"""
+    return Check(
+        contract.name, "no_rows", "", "warning", query,
+        "该年度台账已报送，此单位一行也没有，按 0 计",
+        "the log was delivered and has no row of this town, which counts as 0",
+        "如有漏报请补报", "report what was left out",
     )  # fmt: skip
 
 
