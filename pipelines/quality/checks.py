@@ -220,26 +220,28 @@ def _unique(contract: Contract) -> Check:
     told = ["'***'" if contract.field(name).personal else f'received."{name}"' for name in contract.primary_key]
     titles = "、".join(contract.field(name).title for name in contract.primary_key)
     place = "{'file': typed.source_file, 'sheet': typed.source_sheet, 'row': typed.source_row}"
+    given = f"typed.row_kind = 'data' AND {' AND '.join(f'typed.{column} IS NOT NULL' for column in key)}"
+    mark = f"hash({', '.join(f'typed.{column}' for column in key)})"
+    # Counted by a number in place of the key, which is long where rows are many and about persons. Few rows share one,
+    # and those are looked at closely.
     query = f"""
-        WITH doubled AS (
-            SELECT {", ".join(key)}, count(*) AS rows_alike
-            FROM typed_{contract.name}
-            WHERE row_kind = 'data' AND {" AND ".join(f"{column} IS NOT NULL" for column in key)}
-            GROUP BY {", ".join(key)}
-            HAVING count(*) > 1
+        WITH suspect AS (
+            SELECT {mark} AS mark FROM typed_{contract.name} AS typed
+            WHERE {given}
+            GROUP BY mark HAVING count(*) > 1
         ),
         alike AS (
-            SELECT typed.source_file, typed.source_sheet, typed.source_row, doubled.rows_alike,
-                concat_ws(' / ', {", ".join(told)}) AS value,
+            SELECT typed.source_file, typed.source_sheet, typed.source_row, count(*) OVER same AS rows_alike,
                 {place} AS place, min({place}) OVER same AS first_one, max({place}) OVER same AS last_one
-            FROM typed_{contract.name} AS typed
-            INNER JOIN doubled USING ({", ".join(key)})
-            INNER JOIN raw_{contract.name} AS received USING (source_file, source_sheet, source_row)
-            WHERE typed.row_kind = 'data'
-            WINDOW same AS (PARTITION BY {", ".join(f"doubled.{column}" for column in key)})
+            FROM typed_{contract.name} AS typed SEMI JOIN suspect ON {mark} = suspect.mark
+            WHERE {given}
+            WINDOW same AS (PARTITION BY {", ".join(f"typed.{column}" for column in key)})
         ),
         paired AS (
-            SELECT *, CASE WHEN first_one = place THEN last_one ELSE first_one END AS other FROM alike
+            SELECT alike.*, CASE WHEN first_one = place THEN last_one ELSE first_one END AS other,
+                concat_ws(' / ', {", ".join(told)}) AS value
+            FROM alike INNER JOIN raw_{contract.name} AS received USING (source_file, source_sheet, source_row)
+            WHERE alike.rows_alike > 1
         )
         SELECT source_file, source_sheet, source_row, value,
             {literal(f"同一{titles}有 ")} || rows_alike || ' 行，另见 '

@@ -22,44 +22,70 @@ columns:
   stated_payments_checked: payments it says it checked with the bank
   stated_payments_matched: payments it says match
 */
-WITH present AS (
+WITH entry AS (
     SELECT
         year,
         town_id,
-        person_id,
-        1 AS payments,
+        count(*) AS payments,
         0 AS receipts
     FROM accepted_contributions
+    GROUP BY year, town_id
     UNION ALL
     SELECT
         year,
         town_id,
-        person_id,
         0 AS payments,
-        1 AS receipts
+        count(*) AS receipts
     FROM accepted_bank_receipts
-),
-
-person AS (
-    SELECT
-        year,
-        town_id,
-        person_id,
-        sum(payments) AS payments,
-        sum(receipts) AS receipts
-    FROM present
-    GROUP BY year, town_id, person_id
+    GROUP BY year, town_id
 ),
 
 town AS (
     SELECT
         year,
         town_id,
-        count(*) AS persons,
         cast(sum(payments) AS BIGINT) AS payments,
         cast(sum(receipts) AS BIGINT) AS receipts
-    FROM person
+    FROM entry
     GROUP BY year, town_id
+),
+
+-- Who paid is counted for the renewal of the next year. Of those at the bank only few are looked at: whoever has no
+-- payment at all has a receipt that the ledger has nothing of.
+doubtful AS (
+    SELECT DISTINCT
+        year,
+        town_id,
+        person_id
+    FROM record_mismatch
+    WHERE outcome = 'not_in_ledger'
+),
+
+payer AS (
+    SELECT DISTINCT
+        payment.year,
+        payment.town_id,
+        payment.person_id
+    FROM accepted_contributions AS payment
+    SEMI JOIN doubtful
+        ON
+            payment.year = doubtful.year
+            AND payment.town_id = doubtful.town_id
+            AND payment.person_id = doubtful.person_id
+),
+
+at_bank_only AS (
+    SELECT
+        doubtful.year,
+        doubtful.town_id,
+        count(*) AS persons
+    FROM doubtful
+    ANTI JOIN payer
+        ON
+            doubtful.year = payer.year
+            AND doubtful.town_id = payer.town_id
+            AND doubtful.person_id = payer.person_id
+    GROUP BY doubtful.year, doubtful.town_id
 ),
 
 wrong AS (
@@ -97,15 +123,19 @@ counted AS (
         scope.town_id,
         CASE
             WHEN scope.reconciliation_status <> 'computable' THEN scope.reconciliation_status
-            WHEN town.persons IS NULL THEN 'no_records'
+            WHEN town.payments IS NULL THEN 'no_records'
             ELSE 'computed'
         END AS status,
         town.payments,
         town.receipts,
-        town.persons
+        coalesce(renewal.insured_before, 0) + coalesce(at_bank_only.persons, 0) AS persons
     FROM record_scope AS scope
     LEFT JOIN town
         ON scope.year = town.year AND scope.town_id = town.town_id
+    LEFT JOIN renewal_count AS renewal
+        ON scope.year = renewal.year - 1 AND scope.town_id = renewal.town_id
+    LEFT JOIN at_bank_only
+        ON scope.year = at_bank_only.year AND scope.town_id = at_bank_only.town_id
 )
 
 SELECT
