@@ -528,7 +528,36 @@ def test_where_memory_ends_no_other_reader_is_tried(raw: Path, monkeypatch: pyte
         ingest(connection, raw, delivered(raw), lambda _: None)
 
 
+def test_rows_of_a_sheet_that_holds_nothing_are_counted(raw: Path) -> None:
+    write_workbook(
+        raw / "2013/staffing.xlsx",
+        {"人员": [["镇街", "专职人员", "服务对象"], ["新丰镇", 1, 2]], "备用": [[" "], [None, " "], [" "]]},
+    )
+    connection = read(raw)
+    assert rows(connection, "SELECT source_sheet, rows_read FROM delivery_sheet WHERE source_file LIKE '2013%'") == [
+        ("人员", 2),
+        ("备用", 3),
+    ]
+    assert rows(connection, "SELECT source_row, row_kind FROM raw_staffing WHERE source_sheet = '备用'") == [
+        (1, "blank"),
+        (2, "blank"),
+        (3, "blank"),
+    ]
+
+
 # Parquet
+
+
+@pytest.mark.parametrize("suffix", [".XLSX", ".CSV", ".Parquet"])
+def test_a_format_is_known_however_its_extension_is_written(raw: Path, suffix: str) -> None:
+    path = raw / f"2013/staffing{suffix}"
+    if suffix == ".XLSX":
+        write_workbook(path, {"人员": [["镇街", "专职人员", "服务对象"], ["新丰镇", 1, 2]]})
+    else:
+        duckdb.execute(
+            f"COPY (SELECT '新丰镇' AS 镇街, 1 AS 专职人员, 2 AS 服务对象) TO '{path}' (FORMAT {suffix[1:]})"
+        )
+    assert rows(read(raw), "SELECT town_id, full_time_staff FROM typed_staffing") == [("A", 1)]
 
 
 def test_a_parquet_file_is_read_like_any_other(raw: Path) -> None:
@@ -590,6 +619,7 @@ def test_what_is_very_large_is_read_elsewhere_or_else_by_the_database(
     plain = f"{RENEWAL}\n2013,新丰镇,100,9０,10,9\n{RENEWAL}\n,合计,100,90,10,9\n"
     write_csv(raw / "2013/pension_renewal.csv", plain)
     write_csv(raw / "2013/pension_renewal-建设街道.csv", f"{RENEWAL}\n2013,建设街道,1,1,1,1,\n")
+    write_csv(raw / "2013/pension_renewal-七星镇.csv", f"{RENEWAL}\n2013,七星镇,1,1,1,1\n", "gb18030")
     path = raw / "2013/citizen_card.parquet"
     titles = ", ".join(f'1 AS "{field.title}"' for field in CONTRACTS["citizen_card"].fields if field.name != "town")
     duckdb.execute(f"COPY (SELECT '七星镇' AS 镇街, {titles}) TO '{path}' (FORMAT parquet)")
@@ -658,6 +688,7 @@ def test_all_problems_of_all_files_are_told_in_one_pass(raw: Path) -> None:
         raw / "2013/overpayment_recovery.xlsx",
         {"Sheet1": [["表"], ["单位：万元"], ["镇街", "冒领金额", "追回金额"], ["新丰镇", 1, 1]]},
     )
+    write_workbook(raw / "2013/publicity.xlsx", {"a": [["单位", "橱窗", "工作简报", "有无橱窗"], ["新丰镇", 1, 1, 1]]})
     problems = refused(raw)
     assert [
         (problem.file.removeprefix("2013/"), problem.rule, problem.cell, problem.column) for problem in problems
@@ -669,6 +700,7 @@ def test_all_problems_of_all_files_are_told_in_one_pass(raw: Path) -> None:
         ("pension_renewal.csv", "column_missing", "line 1", "年度目标任务"),
         ("pension_renewal.csv", "column_doubled", "line 1", "已续保人数"),
         ("pension_renewal.csv", "unit", "line 1", "应续保人数（万人）"),
+        ("publicity.xlsx", "column_doubled", "D1", "有无橱窗"),
         ("staffing.csv", "readable", "", ""),
     ]
     for problem in problems:
@@ -891,19 +923,37 @@ def test_the_same_cell_is_not_corrected_twice(raw: Path) -> None:
     [
         ("", []),
         ("# 无\n", []),
-        ("[", [("yaml", "line 1")]),
-        ("- {a: 1}\n- {b: ]\n", [("yaml", "line 2")]),
-        ("file: 2013/pension_renewal.csv\n", [("correction_form", "line 1")]),
-        ("5\n", [("correction_form", "line 1")]),
-        ("- 5\n", [("correction_form", "line 1")]),
+        ("[", [("yaml", "line 1", "not readable YAML (expected the node content, but found '<stream end>')")]),
+        (
+            "- {a: 1}\n- {b: ]\n",
+            [("yaml", "line 2", "not readable YAML (expected the node content, but found ']')")],
+        ),
+        ("file: 2013/pension_renewal.csv\n", [("correction_form", "line 1", "a list of corrections is expected")]),
+        ("5\n", [("correction_form", "line 1", "a list of corrections is expected")]),
+        (
+            "- 5\n",
+            [
+                (
+                    "correction_form",
+                    "line 1",
+                    "an entry says file and cell, or source, year, match and column; and reason and who",
+                )
+            ],
+        ),
     ],
 )
 def test_what_is_no_list_of_corrections_is_told_and_an_empty_one_is_none(
-    raw: Path, declared: str, told: list[tuple[str, str]]
+    raw: Path, declared: str, told: list[tuple[str, str, str]]
 ) -> None:
     write_csv(raw / "2013/pension_renewal.csv", RENEWED)
     _, problems = correcting(raw, declared)
-    assert [(problem.rule, problem.cell) for problem in problems] == told
+    assert [(problem.rule, problem.cell, problem.message_en) for problem in problems] == told
+
+
+def test_a_word_said_twice_of_a_correction_is_told(raw: Path) -> None:
+    write_csv(raw / "2013/pension_renewal.csv", RENEWED)
+    _, (problem,) = correcting(raw, f"- {{{BY_PLACE}, {WORDS}, {WHO}}}\n".replace("}", ", who: 乙}"))
+    assert (problem.rule, problem.cell, problem.message_en) == ("correction_form", "line 1", "who is written twice")
 
 
 def test_a_list_of_corrections_that_is_not_there_is_told(raw: Path) -> None:

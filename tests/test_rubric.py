@@ -636,14 +636,14 @@ interpretations:
       - {option: two, title: {zh: 二, en: two}}
 """
 PER_POINT_AGAIN = """\
-interpretations:
-  - interpretation: per_point
-    question: {zh: 备用, en: spare}
+  - question: {zh: 备用, en: spare}
+    interpretation: per_point
     default: whole
     options:
       - {option: whole, title: {zh: 一, en: one}}
       - {option: started, title: {zh: 二, en: two}}
       - {option: pro_rata, title: {zh: 三, en: three}}
+  - interpretation: grade_gap
 """
 ONE_EXAMPLE = """\
 examples:
@@ -698,8 +698,8 @@ BROKEN = [
          "already"),
     Case("unique", ED, "default: none", "    default", "    default: half_up\n    default", "default: cap", "bonus_cap",
          "twice"),
-    Case("unique", ED, "", "interpretations:\n", PER_POINT_AGAIN, "interpretation: per_point", "per_point",
-         "interpretation per_point is there already", near="default: whole"),
+    Case("unique", ED, "default: whole", "  - interpretation: grade_gap\n", PER_POINT_AGAIN,
+         "interpretation: per_point", "per_point", "interpretation per_point is there already"),
     Case("unique", ED, "", "edition: 2013", "edition: 2014", "edition: 2014", "2014", "a folder called 2013"),
     # Points add up
     Case("points", A1, "item: 1.4.3", "points: 2", "points: 3", "points: 10", "1.4", "add up to 11",
@@ -778,6 +778,8 @@ BROKEN = [
          "no value for all_or"),
     Case("interpretation", A1, "item: 1.4.5", "all_or_nothing: nothing", "all_or_nothing: nothing, half: nothing",
          "below_target", "1.4.5", "no option half"),
+    Case("interpretation", ED, "", "{interpretation: grade_gap}", "{interpretation: gap}", "grade_gap: ", "gap",
+         "no interpretation gap"),
     Case("interpretation", ED, "", "default: whole", "default: half", "default: half", "per_point",
          "none of its options"),
     Case("interpretation", ED, "", "interpretations:\n", SPARE_READING, "interpretation: spare", "spare",
@@ -882,6 +884,13 @@ def test_a_name_used_twice_is_told_on_its_own_line(
     line = text.count("\n", 0, entry.start()) + moved.count("\n") + 1
     told = [problem for problem in rubric.lint(folder) if problem.rule == "unique"]
     assert [(problem.file, problem.cell) for problem in told] == [(f"2013/{file}", f"line {line}")], told
+
+
+def test_a_file_in_another_encoding_is_told(tmp_path: Path) -> None:
+    folder = broken(tmp_path, Case("", A1, "", "area: 1", "area: 1", "", "", ""))
+    (folder / A1).write_text((EDITION / A1).read_text(encoding="utf-8"), encoding="gb18030")
+    told = [(problem.file, problem.cell) for problem in rubric.lint(folder) if problem.rule == "yaml"]
+    assert told == [(f"2013/{A1}", "line 1")]
 
 
 def test_every_file_is_told_of_in_one_pass(tmp_path: Path) -> None:

@@ -110,7 +110,7 @@ def _read(tables: Tables, delivery: Delivery, contract: Contract, workbooks: Wor
         case ".parquet":
             header = tables.parquet_header(delivery)
             tables.add_file(delivery, "")
-            town = delivery.label or None
+            town = delivery.label
             problems = (
                 header_problems(delivery, "", contract, header, town) if header else [no_header(delivery, "", contract)]
             )
@@ -178,8 +178,8 @@ def _read_sheet(tables: Tables, delivery: Delivery, contract: Contract, sheet: S
     return problems
 
 
-def _town_outside_the_table(delivery: Delivery, contract: Contract, sheet: str) -> str | None:
-    """The town a whole sheet is about, where its name or the file's says so."""
+def _town_outside_the_table(delivery: Delivery, contract: Contract, sheet: str) -> str:
+    """The town a whole sheet is about, where its name or the file's says so; else ''."""
     name = plain(sheet)
     says_nothing = _UNNAMED.fullmatch(name) or name in (contract.name, plain(contract.title))
-    return (None if says_nothing else sheet) or delivery.label or None
+    return ("" if says_nothing else sheet) or delivery.label

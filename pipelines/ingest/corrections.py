@@ -23,8 +23,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
-from ruamel.yaml import YAML
-from ruamel.yaml.constructor import RoundTripConstructor
 from ruamel.yaml.error import YAMLError
 
 from pipelines.contracts import Contract, ContractField
@@ -33,6 +31,7 @@ from pipelines.errors import Problem
 from pipelines.ingest.header import plain
 from pipelines.ingest.values import squeezed_text, town_key
 from pipelines.places import place
+from pipelines.plain_yaml import load_with_places, without_places
 from pipelines.sql_text import identifier, literal
 
 if TYPE_CHECKING:
@@ -144,20 +143,10 @@ def name_corrected_rows(connection: duckdb.DuckDBPyConnection, contracts: Mappin
 # Reading what is declared ---------------------------------------------------------------------------------------------
 
 
-class _TextOnly(RoundTripConstructor):
-    """Leaves numbers and dates as the text they were written in: 007 and 1.10 are not numbers here."""
-
-
-for _tag in ("int", "float", "bool", "timestamp", "null"):
-    _TextOnly.add_constructor(f"tag:yaml.org,2002:{_tag}", lambda self, node: self.construct_scalar(node))
-
-
 def _read(path: Path) -> tuple[list[tuple[int, _Entry]], list[Problem]]:
     """Every entry with its line, and the problems of those that are none."""
-    yaml = YAML(typ="rt")
-    yaml.Constructor = _TextOnly
     try:
-        tree = yaml.load(path.read_text(encoding="utf-8"))
+        tree, repeated = load_with_places(path.read_text(encoding="utf-8"), all_as_text=True)
     except (OSError, UnicodeDecodeError, YAMLError) as error:
         mark = getattr(error, "problem_mark", None)
         reason = " ".join(str(getattr(error, "problem", None) or error).split())
@@ -168,25 +157,24 @@ def _read(path: Path) -> tuple[list[tuple[int, _Entry]], list[Problem]]:
     marks = getattr(tree, "lc", None)
     if marks is None or not isinstance(tree, list):
         return [], [_problem(path.name, 1, "correction_form", "应是更正的列表", "a list of corrections is expected")]
-    entries, problems = [], []
+    entries = []
+    problems = [
+        _problem(path.name, line, "correction_form", f"{key} 写了两次", f"{key} is written twice")
+        for line, key in repeated
+    ]
     for at, written in enumerate(tree):
         line = marks.item(at)[0] + 1
         try:
-            entries.append((line, _Entry.model_validate(_text(written))))
+            entries.append((line, _Entry.model_validate(without_places(written))))
         except ValidationError as error:
             for each in error.errors():
                 where = ".".join(map(str, each["loc"]))
                 en = (f"{where}: " if where else "") + each["msg"].removeprefix("Value error, ")
+                if each["type"] == "model_type":
+                    en = "an entry says file and cell, or source, year, match and column; and reason and who"
                 zh = f"此条写法不对：{where or '须写明 file、cell 或 source、year、match、column，以及 reason、who'}"
                 problems.append(_problem(path.name, line, "correction_form", zh, en))
     return entries, problems
-
-
-def _text(written: Any) -> Any:
-    """YAML as read, all of it text; an empty value is an empty cell."""
-    if isinstance(written, Mapping):
-        return {str(key): _text(value) for key, value in written.items()}
-    return "" if written is None else str(written) if isinstance(written, str) else written
 
 
 # Finding the cell -----------------------------------------------------------------------------------------------------

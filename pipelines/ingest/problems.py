@@ -18,10 +18,8 @@ _CHINESE = re.compile(r"[\u4e00-\u9fff]")
 _FIGURE = re.compile(r"[-+0-9.,%]+")
 
 
-def header_problems(
-    delivery: Delivery, sheet: str, contract: Contract, header: Header, town: str | None
-) -> list[Problem]:
-    """Columns missing, claimed twice or in another unit. ``town`` is the town told outside the table, if any."""
+def header_problems(delivery: Delivery, sheet: str, contract: Contract, header: Header, town: str) -> list[Problem]:
+    """Columns missing, claimed twice or in another unit. ``town`` is the town told outside the table, or ''."""
 
     def at_header(position: int) -> dict[str, str]:
         cell = place(delivery.name, header.row, position + 1)
@@ -96,14 +94,15 @@ def shared_figures(delivery: Delivery, contract: Contract, sheet: Sheet, header:
     problems = []
     for area in sheet.merged:
         shared_by = (area.bottom - area.top + 1) * sum(area.left <= at <= area.right for at in figures)
-        if area.top >= header.row and shared_by > 1 and _FIGURE.fullmatch(plain(area.text or "")):
+        text = area.text or ""
+        if area.top >= header.row and shared_by > 1 and _FIGURE.fullmatch(plain(text)):
             problems.append(
                 Problem(
                     file=delivery.name,
                     sheet=sheet.name,
                     cell=place(delivery.name, area.top + 1, area.left + 1),
                     column=header.written.get(area.left, ""),
-                    value=area.text or "",
+                    value=text,
                     rule="merged_figure",
                     message_zh="一个数占用了合并的多个单元格",
                     message_en="one figure stands in several merged cells",

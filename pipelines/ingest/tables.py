@@ -167,7 +167,7 @@ class Tables:
             self._wait(delivery.source, (delivery.name, sheet, number, None, False, first_cell(row), None, *nothing))
         self._sheets.append((delivery.name, sheet, None, number))
 
-    def add_sheet(self, delivery: Delivery, sheet: str, header: Header, rows: Iterator[Row], town: str | None) -> None:
+    def add_sheet(self, delivery: Delivery, sheet: str, header: Header, rows: Iterator[Row], town: str) -> None:
         """Record every row of a sheet; ``town`` fills the town column where the sheet has none."""
         self._add_columns(delivery, sheet, header)
         source = delivery.source
@@ -186,7 +186,7 @@ class Tables:
             self._wait(source, (delivery.name, sheet, number, header.row, is_header, first, beyond, *cells))
         self._sheets.append((delivery.name, sheet, header.row, number))
 
-    def add_text(self, delivery: Delivery, sheet: Sheet, header: Header, width: int, town: str | None) -> bool:
+    def add_text(self, delivery: Delivery, sheet: Sheet, header: Header, width: int, town: str) -> bool:
         """Record every row of a text file without bringing it into Python; False, and nothing is, where it cannot be.
 
         The database must find one row in each line, or its rows would not be numbered as a person counts them. A file
@@ -208,7 +208,7 @@ class Tables:
         return True
 
     def _read_text_here(
-        self, delivery: Delivery, path: Path, delimiter: str, header: Header, width: int, lines: int, town: str | None
+        self, delivery: Delivery, path: Path, delimiter: str, header: Header, width: int, lines: int, town: str
     ) -> bool:
         """Record every row of a text file, which in UTF-8 lies in ``path``; False, and none is, where it cannot be."""
         import duckdb
@@ -230,9 +230,7 @@ class Tables:
         finally:
             self._connection.execute("DROP TABLE lines")
 
-    def _read_text_there(
-        self, delivery: Delivery, delimiter: str, header: Header, lines: int, town: str | None
-    ) -> bool:
+    def _read_text_there(self, delivery: Delivery, delimiter: str, header: Header, lines: int, town: str) -> bool:
         """Have the reader record every row of a very large text file; False, and none is, where it cannot."""
         reader = self._reader_of(delivery)
         if not reader:
@@ -254,7 +252,7 @@ class Tables:
         header: Header,
         width: int,
         lines: int,
-        town: str | None,
+        town: str,
         reader: Reader | None = None,
     ) -> bool:
         """Record the rows of the table ``lines``, which ``asked`` is asked of; False where not each line is a row."""
@@ -313,7 +311,7 @@ class Tables:
             raise _broken_parquet(error) from error
         return find_header(self._contracts[delivery.source], [[name for name, *_ in described]])
 
-    def add_parquet(self, delivery: Delivery, header: Header, town: str | None) -> None:
+    def add_parquet(self, delivery: Delivery, header: Header, town: str) -> None:
         """Record every row of a Parquet file without bringing it into Python; its rows count from 1.
 
         Raises UnreadableError.
@@ -381,7 +379,7 @@ class Tables:
         path = self._connection.execute(query).fetchall()[0][0]
         return Path(path).parent if path else None
 
-    def _elsewhere(self, delivery: Delivery, town: str | None) -> dict[str, str | None]:
+    def _elsewhere(self, delivery: Delivery, town: str) -> dict[str, str | None]:
         """For each field what the folder, sheet or file name says where no column does."""
         contract = self._contracts[delivery.source]
         told = {"year": str(delivery.year) if delivery.year else None, contract.town_field: town}
@@ -440,7 +438,7 @@ class Tables:
         place: str,
         header: Header,
         texts: Mapping[int, str],
-        town: str | None,
+        town: str,
         *,
         has_beyond: bool,
         reader: Reader | None = None,

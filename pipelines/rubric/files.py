@@ -9,12 +9,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
-from ruamel.yaml import YAML
-from ruamel.yaml.constructor import RoundTripConstructor
 from ruamel.yaml.error import YAMLError
 
 from pipelines.errors import Exit, KaoheError, Problem
-from pipelines.plain_yaml import PlainComposer
+from pipelines.plain_yaml import load_with_places, without_places
 from pipelines.rubric.edition import BY_INTERPRETATION, Area, Edition, EditionFile, IndicatorsFile
 from pipelines.rubric.examples import Example, ExamplesFile
 from pipelines.rubric.faults import (
@@ -57,23 +55,6 @@ def load_examples(folder: Path) -> list[Example]:
     return list(found.examples)
 
 
-class _TextOnly(RoundTripConstructor):
-    """Leaves numbers and dates as the text they were written in, and notes every key written twice."""
-
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        self.repeated: list[tuple[int, str]] = []
-
-    def check_mapping_key(self, node: Any, key_node: Any, mapping: Any, key: Any, value: Any) -> bool:  # noqa: ARG002
-        """Whether ``key`` is new in its mapping."""
-        if key in mapping:
-            self.repeated.append((key_node.start_mark.line + 1, str(key)))
-        return key not in mapping
-
-
-for _tag in ("int", "float", "timestamp"):
-    _TextOnly.add_constructor(f"tag:yaml.org,2002:{_tag}", lambda self, node: self.construct_scalar(node))
-
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
@@ -97,7 +78,7 @@ def read_file(path: Path, model: type[_Model], problems: list[Problem], written:
         )
     written[path.name] = tree
     try:
-        return model.model_validate(_plain(tree))
+        return model.model_validate(without_places(tree))
     except ValidationError as error:
         for each in error.errors():
             line, name = find_place(tree, each["loc"], {})
@@ -111,10 +92,8 @@ def _parsed(text: str) -> tuple[Any, tuple[tuple[int, str], ...]]:
 
     To hold a draft to its laws and then plan it reads every file twice, and reading is most of either.
     """
-    yaml = YAML(typ="rt")
-    yaml.Constructor = _TextOnly
-    yaml.Composer = PlainComposer
-    return yaml.load(text), tuple(yaml.constructor.repeated)
+    tree, repeated = load_with_places(text)
+    return tree, tuple(repeated)
 
 
 def _item_above(lines: Sequence[str], line: int) -> str:
@@ -122,15 +101,6 @@ def _item_above(lines: Sequence[str], line: int) -> str:
     named = r"^ *- \{?(?:item|section|interpretation|indicator|grade): *([^\s,}]+)"
     found = re.findall(named, "\n".join(lines[:line]), re.MULTILINE)
     return found[-1] if found else ""
-
-
-def _plain(written: Any) -> Any:
-    """YAML as read, without what the reader keeps beside it."""
-    if isinstance(written, Mapping):
-        return {str(key): _plain(value) for key, value in written.items()}
-    if isinstance(written, list):
-        return [_plain(value) for value in written]
-    return str(written) if isinstance(written, str) else written
 
 
 # What follows an interpretation is checked as it would be under every choice of option -------------------------------

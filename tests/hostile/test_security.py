@@ -25,6 +25,7 @@ from pipelines.analysis.levers import read_limits
 from pipelines.analysis.marts import open_marts
 from pipelines.contracts import load_contracts
 from pipelines.errors import Exit, KaoheError
+from pipelines.ingest.corrections import apply_corrections
 from pipelines.report.notebooks import write_reports
 from pipelines.report.notice import write_notice
 from pipelines.report.site import write_site
@@ -351,5 +352,9 @@ def test_settings_are_plain_data_or_refused_at_once(kind: str, office: Office, t
     problems = rubric.lint(edition)
     assert {problem.file for problem in problems} >= {"2013/edition.yml", "2013/area-1.yml"}
     assert all(problem.message_zh and problem.remedy_zh for problem in problems)
+    declared = tmp_path / "corrections.yml"
+    declared.write_text("- " + YAMLS[kind].replace("\n", "\n  "), encoding="utf-8")
+    told = apply_corrections(duckdb.connect(), {}, declared)
+    assert told and {problem.file for problem in told} == {"corrections.yml"}
     assert time.process_time() - begun < 10
     assert not Path("escaped").exists()

@@ -47,6 +47,13 @@ def ods() -> bytes:
     return repacked(workbook({"a": []}), added=[("mimetype", b"application/vnd.oasis.opendocument.spreadsheet")])
 
 
+def locked(content: bytes) -> bytes:
+    """A workbook packed with a password, as packers do and offices do not."""
+    return content.replace(b"PK\x03\x04\x14\0\0", b"PK\x03\x04\x14\0\1").replace(
+        b"PK\x01\x02\x14\x03\x14\0\0", b"PK\x01\x02\x14\x03\x14\0\1"
+    )
+
+
 #: File below 2013/ → its content, what is told of it in Chinese and English, and part of the remedy.
 REFUSED: dict[str, tuple[bytes, str, str, str]] = {
     "staffing-password.xlsx": (container("EncryptionInfo", "EncryptedPackage"), "密码", "a password", "去掉密码"),
@@ -79,6 +86,7 @@ REFUSED: dict[str, tuple[bytes, str, str, str]] = {
     "staffing-parquet.xlsx": (b"PAR1....PAR1", "Parquet 文件", "a Parquet file", "扩展名改为 .parquet"),
     "staffing-empty.xlsx": (b"", "空文件", "an empty file", "重新导出"),
     "staffing-cut.xlsx": (PLAIN[:-40], "不完整", "cut short", "重新"),
+    "staffing-locked.xlsx": (locked(PLAIN), "不完整", "damaged", "重新"),
     "staffing-cut-early.xlsx": (PLAIN[:1500], "不完整", "cut short", "重新"),
     "staffing-broken.xlsx": (
         PLAIN[: PLAIN.index(b"sheet1.xml") + 60] + b"\xff" * 40 + PLAIN[PLAIN.index(b"sheet1.xml") + 100 :],
