@@ -96,6 +96,7 @@ EQUAL: dict[str, dict[str, str]] = {
         ),
     },
     "ingest/workbook.py": {
+        ": 1 << 20 | 20 → 21": "how much is read at a time",
         "_sheet: sum(min(area.bottom + 1, height) - area.top for area in areas) > _MERGED_ROWS → "
         "sum((min(area.bottom + 1, height) - area.top for area in areas)) >= _MERGED_ROWS": "two million to the row",
         "_sheet: default=-1 | -1 → 1": ("where no cells are merged, rows are looked through for nothing"),
