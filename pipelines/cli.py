@@ -68,7 +68,8 @@ def run(
         bool, typer.Option(help="只出结果，不出分析，适合很大的地区 results without the analysis, for very many towns.")
     ] = False,
     memory_limit: Annotated[
-        str | None, typer.Option(help="数据库可用内存，如 2GB memory the database may take, such as 2GB.")
+        str | None,
+        typer.Option(help="数据库可用内存，不写为 6GB memory for the database, 6GB unless given."),
     ] = None,
     force: Annotated[
         bool, typer.Option(help="全部重做，不用上次运行留下的 do all of it again, whatever the last run has left.")

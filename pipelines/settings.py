@@ -23,7 +23,7 @@ class Settings:
     Attributes:
         allow_partial: publish around quarantined rows instead of refusing.
         results_only: leave the marts of the analysis empty.
-        memory_limit: how much memory the database may take, such as ``2GB``; None leaves it to the database.
+        memory_limit: how much memory the database may take, such as ``2GB``; None stands for what most runs need.
         engine: what runs the models; it changes no digit, so it is no part of what a run depends on.
         key: the file with the key for identity numbers; None takes the usual one.
         corrections: the file of declared corrections, if there is one.

@@ -18,6 +18,10 @@ from pipelines.publish import publication
 if TYPE_CHECKING:
     import duckdb
 
+#: What the database may take unless told otherwise, and where that is less, four fifths of what the machine has: enough
+#: for forty thousand towns, and what a machine with other work to do can spare.
+_MEMORY = "6GB"
+
 
 @contextlib.contextmanager
 def alone(*places: Path) -> Iterator[None]:
@@ -71,9 +75,10 @@ def warehouse(
     try:
         # Progress is told by the run itself, in one place.
         connection.execute("SET enable_progress_bar = false")
-        if memory_limit:
+        is_less = "SELECT parse_formatted_bytes(current_setting('memory_limit')) <= parse_formatted_bytes(?)"
+        if memory_limit or not connection.execute(is_less, [_MEMORY]).fetchall()[0][0]:
             try:
-                connection.execute("SET memory_limit = ?", [memory_limit])
+                connection.execute("SET memory_limit = ?", [memory_limit or _MEMORY])
             except duckdb.ParserException as error:
                 raise KaoheError(Exit.USAGE, f"{memory_limit}: 请写作 write it as 2GB, 512MB ({error})") from None
         with interruption.reaches(connection):

@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from conftest import ROOT
+from pipelines.errors import Exit, KaoheError
 from pipelines.terminal import answer
+from pipelines.workplace import warehouse
 
 
 def _kaohe(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
@@ -105,3 +107,22 @@ def test_a_result_hides_nothing_and_tells_the_terminal_nothing(capsys: pytest.Ca
     told = capsys.readouterr().out
     assert "\u202e" not in told
     assert json.loads(told) == {"name": hostile}
+
+
+@pytest.mark.parametrize(("limit", "most"), [(None, "6GB"), ("1GB", "1GB")])
+def test_the_database_takes_no_more_memory_than_it_is_told_to_or_most_runs_need(
+    tmp_path: Path, limit: str | None, most: str
+) -> None:
+    asked = "SELECT parse_formatted_bytes(current_setting('memory_limit')), parse_formatted_bytes(?)"
+    with warehouse(tmp_path / "warehouse.duckdb", limit) as connection:
+        taken, allowed = connection.execute(asked, [most]).fetchall()[0]
+    assert 0 < taken <= allowed
+
+
+def test_memory_in_words_the_database_does_not_know_is_told(tmp_path: Path) -> None:
+    with (
+        pytest.raises(KaoheError, match="write it as 2GB") as refused,
+        warehouse(tmp_path / "warehouse.duckdb", "viel"),
+    ):
+        pass
+    assert refused.value.code == Exit.USAGE
