@@ -106,6 +106,7 @@ def take_a_source_back(raw: Path) -> None:
     (raw / "2014" / "publicity.csv").unlink()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("change", [correct_a_figure])
 def test_a_changed_file_makes_anew_what_it_reaches(office: flow.Settings, change: Callable[[Path], None]) -> None:
     change(office.raw)

@@ -77,6 +77,7 @@ def test_cells_are_a_few_lines() -> None:
             assert len(code) <= 6, (name, cell)
 
 
+@pytest.mark.long
 def test_the_first_thing_shown_is_a_chart(folder: Path) -> None:
     executed = run_notebook(NOTEBOOKS / "01-overview.py", {"marts_folder": str(folder)})
     shown = [output for cell in executed.cells for output in cell.get("outputs", ())]
@@ -115,6 +116,7 @@ def test_the_same_marts_give_the_same_page(folder: Path) -> None:
     assert one == other
 
 
+@pytest.mark.long
 def test_a_notebook_that_fails_is_named(folder: Path) -> None:
     with pytest.raises(KaoheError, match=r"04-one-town\.py: KaoheError: 无此镇") as raised:
         run_notebook(NOTEBOOKS / "04-one-town.py", {"marts_folder": str(folder), "town": "无此镇"})

@@ -101,6 +101,7 @@ class _Publishing:
                 publication.restore(self.marts, run_id)
 
 
+@pytest.mark.long
 def test_verify_does_not_mistake_a_publication_under_way_for_damage(tmp_path: Path) -> None:
     marts, stop = tmp_path / "marts", tmp_path / "stop"
     for run_id in ("odd", "even"):

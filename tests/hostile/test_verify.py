@@ -271,6 +271,7 @@ def test_the_same_run_published_again_never_takes_the_place_of_what_is_current(m
     assert faults(marts) == []
 
 
+@pytest.mark.long
 def test_settings_have_no_part_in_the_result(office: Office) -> None:
     limited = Office(replace(office.settings, memory_limit="2GB"))
     assert limited.run().manifest == office.run().manifest
