@@ -20,7 +20,7 @@ from pipelines.errors import Exit, KaoheError
 from pipelines.labels import Language, both, label
 from pipelines.masking import lines, masked
 from pipelines.openlineage import Lineage
-from pipelines.settings import Settings, usual_rubric
+from pipelines.settings import MEMORY, Settings, usual_rubric
 from pipelines.terminal import Progress, answer, print_problem, summarise, tell
 from pipelines.unattended import Attendance
 
@@ -69,7 +69,7 @@ def run(
     ] = False,
     memory_limit: Annotated[
         str | None,
-        typer.Option(help="数据库可用内存，不写为 6GB memory for the database, 6GB unless given."),
+        typer.Option(help=f"数据库可用内存，不写为 {MEMORY} memory for the database, {MEMORY} unless given."),
     ] = None,
     force: Annotated[
         bool, typer.Option(help="全部重做，不用上次运行留下的 do all of it again, whatever the last run has left.")

@@ -9,6 +9,10 @@ from typing import Literal
 #: The editions that come with an installed package.
 _BROUGHT = Path(__file__).with_name("editions")
 
+#: What the database may take unless told otherwise, and where that is less, four fifths of what the machine has: enough
+#: for forty thousand towns, and what a machine with other work to do can spare.
+MEMORY = "6GB"
+
 
 def usual_rubric() -> Path:
     """The folder of editions: ``rubric`` where the command is called, or else what the package brought along."""
@@ -23,7 +27,7 @@ class Settings:
     Attributes:
         allow_partial: publish around quarantined rows instead of refusing.
         results_only: leave the marts of the analysis empty.
-        memory_limit: how much memory the database may take, such as ``2GB``; None stands for what most runs need.
+        memory_limit: how much memory the database may take, such as ``2GB``; None stands for ``MEMORY``.
         engine: what runs the models; it changes no digit, so it is no part of what a run depends on.
         key: the file with the key for identity numbers; None takes the usual one.
         corrections: the file of declared corrections, if there is one.

@@ -14,13 +14,10 @@ from typing import TYPE_CHECKING
 from pipelines import increments, interruption
 from pipelines.errors import Exit, KaoheError
 from pipelines.publish import publication
+from pipelines.settings import MEMORY
 
 if TYPE_CHECKING:
     import duckdb
-
-#: What the database may take unless told otherwise, and where that is less, four fifths of what the machine has: enough
-#: for forty thousand towns, and what a machine with other work to do can spare.
-_MEMORY = "6GB"
 
 
 @contextlib.contextmanager
@@ -76,9 +73,9 @@ def warehouse(
         # Progress is told by the run itself, in one place.
         connection.execute("SET enable_progress_bar = false")
         is_less = "SELECT parse_formatted_bytes(current_setting('memory_limit')) <= parse_formatted_bytes(?)"
-        if memory_limit or not connection.execute(is_less, [_MEMORY]).fetchall()[0][0]:
+        if memory_limit or not connection.execute(is_less, [MEMORY]).fetchall()[0][0]:
             try:
-                connection.execute("SET memory_limit = ?", [memory_limit or _MEMORY])
+                connection.execute("SET memory_limit = ?", [memory_limit or MEMORY])
             except duckdb.ParserException as error:
                 raise KaoheError(Exit.USAGE, f"{memory_limit}: 请写作 write it as 2GB, 512MB ({error})") from None
         with interruption.reaches(connection):

@@ -52,40 +52,19 @@ town AS (
 
 -- Who paid is counted for the renewal of the next year. Of those at the bank only few are looked at: whoever has no
 -- payment at all has a receipt that the ledger has nothing of.
-doubtful AS (
-    SELECT DISTINCT
-        year,
-        town_id,
-        person_id
-    FROM record_mismatch
-    WHERE outcome = 'not_in_ledger'
-),
-
-payer AS (
-    SELECT DISTINCT
-        payment.year,
-        payment.town_id,
-        payment.person_id
-    FROM accepted_contributions AS payment
-    SEMI JOIN doubtful
-        ON
-            payment.year = doubtful.year
-            AND payment.town_id = doubtful.town_id
-            AND payment.person_id = doubtful.person_id
-),
-
 at_bank_only AS (
     SELECT
-        doubtful.year,
-        doubtful.town_id,
-        count(*) AS persons
-    FROM doubtful
-    ANTI JOIN payer
+        receipt.year,
+        receipt.town_id,
+        count(DISTINCT receipt.person_id) AS persons
+    FROM record_mismatch AS receipt
+    ANTI JOIN accepted_contributions AS payment
         ON
-            doubtful.year = payer.year
-            AND doubtful.town_id = payer.town_id
-            AND doubtful.person_id = payer.person_id
-    GROUP BY doubtful.year, doubtful.town_id
+            receipt.year = payment.year
+            AND receipt.town_id = payment.town_id
+            AND receipt.person_id = payment.person_id
+    WHERE receipt.outcome = 'not_in_ledger'
+    GROUP BY receipt.year, receipt.town_id
 ),
 
 wrong AS (
